@@ -1,0 +1,72 @@
+// Every bound on what is received, queued or kept open, on one page. Bytes
+// unless the name says otherwise.
+#ifndef SCHLEUSE_BASE_LIMITS_H_
+#define SCHLEUSE_BASE_LIMITS_H_
+
+#include <cstdint>
+
+#include "absl/time/time.h"
+
+namespace schleuse::limits {
+
+// --- names and metadata ---------------------------------------------------
+// Fits every file system's 255 bytes with our suffixes.
+inline constexpr uint64_t kIdBytesMax = 128;
+// One metadata text; badge numbers, codecs and file names are far shorter.
+inline constexpr uint64_t kMetadataFieldBytesMax = 512;
+// All of a Begin, serialized. Leaves room in a 64 KiB statement.
+inline constexpr uint64_t kBeginBytesMax = 16 * 1024;
+
+// --- messages ---------------------------------------------------------------
+// One chunk. Larger messages made the bare protocol slower, not faster.
+inline constexpr uint64_t kChunkBytesMax = 1 << 20;
+// A chunk and its framing; the limit that gRPC itself enforces.
+inline constexpr uint64_t kMessageBytesMax = kChunkBytesMax + 16 * 1024;
+// HTTP/2 headers of a call; ours need a few hundred bytes.
+inline constexpr uint64_t kCallHeaderBytesMax = 8 * 1024;
+// Chunks a device may send in the flight of its Begin, before Ready.
+inline constexpr uint64_t kEarlyBytesMax = 64 * 1024;
+// A recording. 8 TiB is ten weeks of 8 Mbit/s; a file system takes it.
+inline constexpr uint64_t kRecordingBytesMax = uint64_t{8} << 40;
+
+// --- a transfer ---------------------------------------------------------------
+// Rewinds on one stream before the device is told to call somebody: each one
+// costs a credit's worth of traffic, and TLS leaves only broken memory as cause.
+inline constexpr int kRewindsPerStreamMax = 8;
+// Attempts whose bytes did not match what the device declared, before the
+// recording is held for an operator.
+inline constexpr int kMismatchesMax = 3;
+
+// --- streams and memory ---------------------------------------------------------
+// Credit: sent and not yet durable. The most one stream gets; at 1 GB/s it
+// covers 32 ms, several syncs.
+inline constexpr uint64_t kCreditBytesMax = 32 << 20;
+// The least: one chunk, else a device could never send.
+inline constexpr uint64_t kCreditBytesMin = kChunkBytesMax;
+// Received and not yet written, one stream; reading stops above it. Keeps both
+// cores busy and no more.
+inline constexpr uint64_t kQueuedBytesMax = 4 * kChunkBytesMax;
+// Streams that may carry a transfer at one time (design: 2,000 active), with
+// room for takeovers.
+inline constexpr int kStreamsMax = 4096;
+// Recordings kept open (two files, a running hash) without a stream, so that
+// a device that comes right back costs no second reading of its bytes.
+inline constexpr int kIdleRecordingsMax = 256;
+// Concurrent calls on one connection: a dock has some ten cameras.
+inline constexpr int kCallsPerConnectionMax = 64;
+
+// --- times -------------------------------------------------------------------------
+// TLS handshake over a slow radio link.
+inline constexpr absl::Duration kHandshakeMax = absl::Seconds(60);
+// A stream that opened and has not begun.
+inline constexpr absl::Duration kBeginWithin = absl::Seconds(60);
+
+// --- the disk ------------------------------------------------------------------------
+// Framed record in the spool: a Begin with its metadata and change.
+inline constexpr uint64_t kRecordBytesMax = 64 * 1024;
+// A roster, a configuration or a certificate file that we read whole.
+inline constexpr uint64_t kSettingsBytesMax = 4 << 20;
+
+}  // namespace schleuse::limits
+
+#endif  // SCHLEUSE_BASE_LIMITS_H_
