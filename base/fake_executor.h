@@ -30,6 +30,10 @@ class FakeExecutor final : public Executor, public Clock {
   // Moves the clock to the next delayed task and makes it ready. False if
   // none waits.
   bool SkipToNext();
+  // When the next delayed task falls due; the infinite future if none waits.
+  absl::Time next_due() const {
+    return delayed_.empty() ? absl::InfiniteFuture() : delayed_.begin()->first;
+  }
   // Moves the clock; what falls due becomes ready.
   void Advance(absl::Duration by);
   // Forgets all tasks, as a crash of the process does.

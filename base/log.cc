@@ -13,7 +13,7 @@
 namespace schleuse {
 namespace {
 
-std::atomic<Severity> threshold{Severity::kInfo};
+std::atomic<int> threshold{static_cast<int>(Severity::kInfo)};
 
 absl::string_view Name(Severity severity) {
   switch (severity) {
@@ -55,11 +55,16 @@ std::string JsonEscape(absl::string_view text) {
   return out;
 }
 
-void SetLogThreshold(Severity least) { threshold = least; }
+void SetLogThreshold(std::optional<Severity> least) {
+  threshold = static_cast<int>(least.value_or(Severity::kAlarm)) +
+              (least ? 0 : 1);
+}
 
 void Log(Severity severity, absl::string_view event,
          std::initializer_list<LogField> fields) {
-  if (severity < threshold.load(std::memory_order_relaxed)) return;
+  if (static_cast<int>(severity) < threshold.load(std::memory_order_relaxed)) {
+    return;
+  }
   std::string line = absl::StrCat(
       "{\"time\":\"",
       absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(),

@@ -4,6 +4,7 @@
 #define SCHLEUSE_BASE_LOG_H_
 
 #include <initializer_list>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -27,8 +28,8 @@ struct LogField {
 void Log(Severity severity, absl::string_view event,
          std::initializer_list<LogField> fields = {});
 
-// Lines less severe are dropped from now on. Tests quieten with this.
-void SetLogThreshold(Severity least);
+// Lines less severe are dropped from now on; nullopt drops all. For tests.
+void SetLogThreshold(std::optional<Severity> least);
 
 // `text` as the inside of a JSON string (RFC 8259): control characters
 // escaped, bytes that are not UTF-8 replaced by U+FFFD.
