@@ -1,0 +1,42 @@
+// Who is behind a certificate that the TLS library already traced to the root.
+// It knows no connections and no grants.
+#ifndef SCHLEUSE_GATEWAY_ACCESS_IDENTIFY_H_
+#define SCHLEUSE_GATEWAY_ACCESS_IDENTIFY_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "crypto/certificate.h"
+#include "gateway/access/principal.h"
+#include "gateway/access/roster.h"
+
+namespace schleuse {
+
+// Immutable; safe to share between threads.
+class Identifier {
+ public:
+  // `lists` as read against the roster's Issuers().
+  Identifier(Roster roster, std::vector<RevocationList> lists);
+
+  // Says who the holder of `leaf` is.
+  //   Unauthenticated  nobody: the certificate is not valid now or its key too
+  //                    weak, it does not name one principal of the trust
+  //                    domain, no CA bound to the role signed it, it is
+  //                    revoked, or that CA's list is missing or out of date.
+  //                    The message is for logs, not for the peer.
+  absl::StatusOr<Principal> Identify(const Certificate& leaf,
+                                     absl::Time now) const;
+
+ private:
+  absl::Status CheckIssuer(const Certificate& leaf, Role role) const;
+  absl::Status CheckRevocation(const Certificate& leaf, absl::Time now) const;
+
+  const Roster roster_;
+  const std::vector<RevocationList> lists_;
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_ACCESS_IDENTIFY_H_
