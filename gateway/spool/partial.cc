@@ -1,0 +1,244 @@
+#include "gateway/spool/partial.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "base/crc32c.h"
+#include "base/status.h"
+#include "gateway/spool/journal.h"
+
+namespace schleuse {
+namespace {
+
+// How much is read at a time where a whole file is.
+constexpr uint64_t kReadBytes = 1 << 20;
+
+absl::StatusOr<uint32_t> CrcOf(const File& file, uint64_t offset,
+                               uint64_t length) {
+  uint32_t crc = 0;
+  while (length > 0) {
+    ASSIGN_OR_RETURN(const std::string piece,
+                     file.Read(offset, std::min(length, kReadBytes)));
+    if (piece.empty()) {
+      return absl::DataLossError("the file ends before its journal says so");
+    }
+    crc = ExtendCrc32c(crc, piece);
+    offset += piece.size();
+    length -= piece.size();
+  }
+  return crc;
+}
+
+}  // namespace
+
+Partial::Partial(TransferId id, Begun begun, std::unique_ptr<File> bytes,
+                 std::unique_ptr<RecordFile> records, Disk& disk,
+                 std::string directory, bool names_are_durable)
+    : id_(std::move(id)),
+      begun_(std::move(begun)),
+      bytes_(std::move(bytes)),
+      records_(std::move(records)),
+      disk_(disk),
+      directory_(std::move(directory)),
+      names_are_durable_(names_are_durable) {}
+
+Partial::~Partial() = default;
+
+absl::Status Partial::Load() {
+  // What a Synced record names was on the medium before that record was
+  // written; only what lies behind the last one needs a second look.
+  uint64_t synced = 0;
+  RETURN_IF_ERROR(
+      records_->Read([&synced](absl::string_view payload, uint64_t) {
+        const std::optional<journal::Record> record = journal::Decode(payload);
+        if (!record) return false;
+        if (const auto* to = std::get_if<journal::SyncedTo>(&*record)) {
+          synced = std::max(synced, to->offset);
+        }
+        return true;
+      }));
+  ASSIGN_OR_RETURN(const uint64_t size, bytes_->Size());
+  if (size < synced) {
+    return absl::DataLossError(absl::StrCat(
+        "transfer ", id_.ToString(), ": ", size, " bytes are left of ", synced,
+        " that were durable"));
+  }
+
+  uint64_t good_end = 0;
+  absl::Status failed;
+  RETURN_IF_ERROR(records_->Read([&](absl::string_view payload, uint64_t end) {
+    const std::optional<journal::Record> record = journal::Decode(payload);
+    if (!record) return false;
+    if (const auto* chunk = std::get_if<journal::ChunkWritten>(&*record)) {
+      if (chunk->offset != received_) return false;
+      if (chunk->offset + chunk->length > synced) {
+        if (chunk->offset + chunk->length > size) return false;
+        const absl::StatusOr<uint32_t> crc =
+            CrcOf(*bytes_, chunk->offset, chunk->length);
+        if (!crc.ok()) {
+          failed = crc.status();
+          return false;
+        }
+        if (*crc != chunk->crc32c) return false;
+      }
+      received_ += chunk->length;
+    } else if (const auto* at = std::get_if<journal::FinishedAt>(&*record)) {
+      if (at->finished.size != received_) return false;
+      finished_ = at->finished;
+    }
+    good_end = end;
+    return true;
+  }));
+  RETURN_IF_ERROR(failed);
+  if (received_ < synced) {
+    return absl::DataLossError(absl::StrCat(
+        "transfer ", id_.ToString(), ": the journal accounts for ", received_,
+        " bytes of ", synced, " that were durable"));
+  }
+  if (good_end != records_->end() || records_->has_tail()) {
+    RETURN_IF_ERROR(records_->CutTo(good_end));
+  }
+  if (size > received_) RETURN_IF_ERROR(bytes_->Truncate(received_));
+  return absl::OkStatus();
+}
+
+absl::Status Partial::Append(const absl::Cord& data, uint32_t crc32c) {
+  RETURN_IF_ERROR(bytes_->Write(received_, data));
+  if (hash_is_current()) hash_.Update(data);  // while the bytes are in cache
+  records_->Append(journal::Encode(journal::ChunkWritten{
+      .offset = received_, .length = data.size(), .crc32c = crc32c}));
+  received_ += data.size();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Partial::Holds(uint64_t offset,
+                                    const absl::Cord& data) const {
+  ASSIGN_OR_RETURN(const std::string held, bytes_->Read(offset, data.size()));
+  return data == absl::string_view(held);
+}
+
+absl::StatusOr<uint64_t> Partial::BeginSync() {
+  RETURN_IF_ERROR(records_->Flush());
+  return received_;
+}
+
+absl::Status Partial::Sync() {
+  RETURN_IF_ERROR(bytes_->Sync());
+  RETURN_IF_ERROR(records_->Sync());
+  MutexLock lock(sync_mutex_);
+  if (!names_are_durable_) {
+    RETURN_IF_ERROR(disk_.SyncDirectory(directory_));
+    names_are_durable_ = true;
+  }
+  return absl::OkStatus();
+}
+
+void Partial::EndSync(uint64_t offset) {
+  records_->Append(journal::Encode(journal::SyncedTo{.offset = offset}));
+}
+
+absl::Status Partial::HashSome(uint64_t bytes_max) {
+  while (bytes_max > 0 && !hash_is_current()) {
+    const uint64_t left = received_ - hash_.bytes_hashed();
+    ASSIGN_OR_RETURN(
+        const std::string piece,
+        bytes_->Read(hash_.bytes_hashed(),
+                     std::min({bytes_max, left, kReadBytes})));
+    if (piece.empty()) {
+      return absl::DataLossError(absl::StrCat(
+          "transfer ", id_.ToString(), ": the bytes end at ",
+          hash_.bytes_hashed(), " of ", received_));
+    }
+    hash_.Update(piece);
+    bytes_max -= piece.size();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Partial::SelfCheck> Partial::CheckBytes() {
+  RETURN_IF_ERROR(records_->Flush());
+  uint64_t good = 0;
+  absl::Status failed;
+  RETURN_IF_ERROR(records_->Read([&](absl::string_view payload, uint64_t) {
+    const std::optional<journal::Record> record = journal::Decode(payload);
+    if (!record) return false;
+    const auto* chunk = std::get_if<journal::ChunkWritten>(&*record);
+    if (chunk == nullptr) return true;
+    const absl::StatusOr<uint32_t> crc =
+        CrcOf(*bytes_, chunk->offset, chunk->length);
+    if (absl::IsDataLoss(crc.status())) return false;
+    if (!crc.ok()) {
+      failed = crc.status();
+      return false;
+    }
+    if (*crc != chunk->crc32c) return false;
+    good = chunk->offset + chunk->length;
+    return true;
+  }));
+  RETURN_IF_ERROR(failed);
+  Sha256 hash;
+  while (hash.bytes_hashed() < good) {
+    ASSIGN_OR_RETURN(
+        const std::string piece,
+        bytes_->Read(hash.bytes_hashed(),
+                     std::min(good - hash.bytes_hashed(), kReadBytes)));
+    if (piece.empty()) return absl::DataLossError("the file shrank");
+    hash.Update(piece);
+  }
+  return SelfCheck{.first_damage = good, .sha256 = hash.Current()};
+}
+
+absl::Status Partial::CutTo(uint64_t offset) {
+  RETURN_IF_ERROR(records_->Flush());
+  uint64_t kept = 0;
+  uint64_t kept_end = 0;
+  RETURN_IF_ERROR(records_->Read([&](absl::string_view payload, uint64_t end) {
+    const std::optional<journal::Record> record = journal::Decode(payload);
+    if (!record) return false;
+    if (const auto* chunk = std::get_if<journal::ChunkWritten>(&*record)) {
+      if (chunk->offset + chunk->length > offset) return false;
+      kept = chunk->offset + chunk->length;
+    } else if (const auto* to = std::get_if<journal::SyncedTo>(&*record)) {
+      if (to->offset > offset) return false;
+    } else if (std::holds_alternative<journal::FinishedAt>(*record)) {
+      return false;
+    }
+    kept_end = end;
+    return true;
+  }));
+  RETURN_IF_ERROR(records_->CutTo(kept_end));
+  RETURN_IF_ERROR(bytes_->Truncate(kept));
+  // A Synced record that came back after a power cut would vouch for bytes
+  // that were replaced, so the cut is made durable before anything follows.
+  RETURN_IF_ERROR(records_->Sync());
+  received_ = kept;
+  finished_.reset();
+  hash_ = Sha256();
+  return absl::OkStatus();
+}
+
+absl::Status Partial::RecordFinished(const Finished& finished,
+                                     absl::string_view target) {
+  // A write that failed half-way and was not repeated may have left more.
+  ASSIGN_OR_RETURN(const uint64_t size, bytes_->Size());
+  if (size != received_) RETURN_IF_ERROR(bytes_->Truncate(received_));
+  records_->Append(journal::Encode(journal::FinishedAt{
+      .finished = finished, .target = std::string(target)}));
+  finished_ = finished;
+  return absl::OkStatus();
+}
+
+absl::Status Partial::Unfinish() { return CutTo(received_); }
+
+void Partial::RecordMismatch(uint64_t declared_size, const Digest& declared,
+                             const Digest& received, absl::Time at) {
+  records_->Append(
+      journal::Encode(journal::Mismatch{.declared_size = declared_size,
+                                        .declared = declared,
+                                        .received_size = received_,
+                                        .received = received,
+                                        .at = at}));
+}
+
+}  // namespace schleuse

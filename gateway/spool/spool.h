@@ -1,0 +1,94 @@
+// Where the bytes of a recording are durable before they are stored. It keeps
+// two files a transfer, `<transfer_id>.bytes` and `<transfer_id>.records`
+// (docs/formats.md), and knows nothing of streams, devices' rights or stores.
+#ifndef SCHLEUSE_GATEWAY_SPOOL_SPOOL_H_
+#define SCHLEUSE_GATEWAY_SPOOL_SPOOL_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "base/recording_name.h"
+#include "disk/disk.h"
+#include "gateway/spool/partial.h"
+
+namespace schleuse {
+
+// A transfer that was finished and that nobody has seen stored.
+struct Unstored {
+  TransferId id;
+  RecordingName name;
+  Finished finished;
+  // Its bytes are gone from the spool: the store must have them.
+  bool bytes_missing;
+};
+
+// Safe to call from many threads.
+class Spool {
+ public:
+  // `directory` exists. Nothing is read yet.
+  Spool(Disk& disk, absl::string_view directory, const Clock& clock,
+        Random& random);
+
+  // Reads what an earlier process left, builds the index below, and removes
+  // what nobody was promised. Reads journals, not footage. Once, first.
+  // Returns the transfers whose bytes were all there: to be stored now.
+  absl::StatusOr<std::vector<Unstored>> Recover();
+
+  // Begins a transfer for a recording that has none.
+  absl::StatusOr<std::unique_ptr<Partial>> Create(const Begun& begun);
+  // Opens a transfer again, with all that survived (see Partial).
+  //   DataLoss  its files are damaged beyond use: set it aside
+  absl::StatusOr<std::unique_ptr<Partial>> Resume(const TransferId& id);
+
+  // The open transfer of a recording, if there is one.
+  std::optional<TransferId> Lookup(const RecordingName& name) const;
+  // How many of its transfers ended in a mismatch.
+  int Mismatches(const RecordingName& name) const;
+
+  // Forgets a transfer whose recording is stored: the records first, so that
+  // bytes without records are always nobody's.
+  absl::Status Remove(const RecordingName& name, const TransferId& id);
+  // Sets a transfer aside whose files cannot be trusted: they are renamed with
+  // `.aside` behind, for a person, and the recording has no open transfer.
+  // The index forgets it even when the renaming fails.
+  absl::Status SetAside(const RecordingName& name, const TransferId& id);
+  // The device declared other bytes than came (Partial::RecordMismatch is
+  // durable): the bytes stay, the recording has no open transfer.
+  void CloseMismatched(const RecordingName& name, const TransferId& id);
+
+  std::string BytesPath(const TransferId& id) const;
+  absl::StatusOr<uint64_t> FreeBytes() const;
+
+ private:
+  struct Entry {
+    std::optional<TransferId> open;
+    int mismatches = 0;
+  };
+  std::string RecordsPath(const TransferId& id) const;
+  struct Leftover;
+  absl::StatusOr<Leftover> ReadLeftover(const TransferId& id) const;
+  absl::Status RenameAside(const TransferId& id);
+  void Forget(const RecordingName& name, const TransferId& id);
+
+  Disk& disk_;
+  const std::string directory_;
+  const Clock& clock_;
+  Random& random_;
+  mutable Mutex mutex_;
+  std::map<RecordingName, Entry> index_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_SPOOL_SPOOL_H_

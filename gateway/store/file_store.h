@@ -1,0 +1,62 @@
+// A store on the file system of the spool: footage is written once, by the
+// spool, and gets its final name by a link.
+//
+// Layout (docs/formats.md): <root>/<camera_id>/<recording_id>/recording.<ext>.
+#ifndef SCHLEUSE_GATEWAY_STORE_FILE_STORE_H_
+#define SCHLEUSE_GATEWAY_STORE_FILE_STORE_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
+#include "base/mutex.h"
+#include "disk/disk.h"
+#include "gateway/store/store.h"
+
+namespace schleuse {
+
+struct FileStoreOptions {
+  // Read every recording back and hash it before its commit succeeds. Without
+  // it the store vouches by the hash of what was written and by its sync.
+  bool read_back = false;
+};
+
+class FileStore final : public Store {
+ public:
+  // `root` exists, on the file system of the spool.
+  FileStore(Disk& disk, absl::string_view root,
+            const FileStoreOptions& options);
+
+  absl::StatusOr<std::unique_ptr<StoreUpload>> Open(
+      const StoreSource& source) override;
+  std::string TargetOf(const StoreSource& source) const override;
+  absl::StatusOr<std::vector<Bundle>> Find(
+      const RecordingName& name) const override;
+  absl::StatusOr<std::unique_ptr<StoredBytes>> Read(
+      const Bundle& bundle) const override;
+  absl::Status Probe() const override;
+
+  // Proves that a link from `spool_directory` into the root works, by making
+  // one.
+  //   FailedPrecondition  they lie on different file systems
+  absl::Status CheckReach(absl::string_view spool_directory);
+
+ private:
+  class Upload;
+  std::string DirectoryOf(const RecordingName& name) const;
+  // Makes a camera's directory and its name durable, once a process.
+  absl::Status MakeCameraDirectory(absl::string_view camera);
+  absl::StatusOr<Digest> HashOf(absl::string_view path) const;
+
+  Disk& disk_;
+  const std::string root_;
+  const FileStoreOptions options_;
+  Mutex mutex_;
+  absl::flat_hash_set<std::string> durable_cameras_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_STORE_FILE_STORE_H_

@@ -1,0 +1,86 @@
+// The final storage inside the network. A store keeps bundles: the bytes of a
+// recording under its name, never replaced. It knows nothing of devices,
+// streams or the spool's journals.
+#ifndef SCHLEUSE_GATEWAY_STORE_STORE_H_
+#define SCHLEUSE_GATEWAY_STORE_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/recording_name.h"
+#include "crypto/digest.h"
+
+namespace schleuse {
+
+// What is to be stored: a file in the spool that grows until its commit.
+struct StoreSource {
+  RecordingName name;
+  TransferId transfer_id;
+  std::string path;       // absolute
+  std::string extension;  // without a dot
+};
+
+// Something that a store holds under a recording's name.
+struct Bundle {
+  std::string location;  // absolute path, or object key
+  uint64_t size;         // bytes
+};
+
+// Brings one recording in. One thread at a time.
+class StoreUpload {
+ public:
+  virtual ~StoreUpload() = default;
+
+  // The source's bytes below `durable_offset` are final: a store far away may
+  // begin to carry them. Never blocks.
+  virtual void Offer(uint64_t durable_offset) = 0;
+
+  // Stores the whole source, whose bytes are durable in the spool and whose
+  // size and hash were found to be these. Once this returns OK the store holds
+  // exactly those bytes, verified and durable. May be repeated after an error;
+  // finding the same bytes already there is success.
+  //   AlreadyExists      other bytes are stored under this name
+  //   ResourceExhausted  the store is full     Unavailable  it is away
+  //   DataLoss           what it holds now is not what was given to it
+  virtual absl::StatusOr<Bundle> Commit(uint64_t size,
+                                        const Digest& sha256) = 0;
+
+  // Gives up; what was begun is removed.
+  virtual void Abort() = 0;
+};
+
+// Reads what is stored. One thread at a time.
+class StoredBytes {
+ public:
+  virtual ~StoredBytes() = default;
+  // Up to `length` bytes from `offset` on; fewer only at the end.
+  virtual absl::StatusOr<std::string> Read(uint64_t offset,
+                                           uint64_t length) const = 0;
+};
+
+// Safe to call from many threads.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual absl::StatusOr<std::unique_ptr<StoreUpload>> Open(
+      const StoreSource& source) = 0;
+  // Where Commit will put `source`: for the journal.
+  virtual std::string TargetOf(const StoreSource& source) const = 0;
+  // What is stored under `name`; none if nothing is.
+  virtual absl::StatusOr<std::vector<Bundle>> Find(
+      const RecordingName& name) const = 0;
+  virtual absl::StatusOr<std::unique_ptr<StoredBytes>> Read(
+      const Bundle& bundle) const = 0;
+  // OK if the store can be reached and is the one that was set up.
+  virtual absl::Status Probe() const = 0;
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_STORE_STORE_H_

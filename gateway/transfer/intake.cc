@@ -1,0 +1,203 @@
+#include "gateway/transfer/intake.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/crc32c.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "gateway/transfer/intake_inside.h"
+#include "gateway/transfer/live_recording.h"
+
+namespace schleuse {
+
+uint64_t IntakeInside::CreditBytes() const {
+  const uint64_t sharers = std::max(1, streams.load());
+  return std::clamp(options.credit_bytes_total / sharers,
+                    limits::kCreditBytesMin, limits::kCreditBytesMax);
+}
+
+// --- Stream -------------------------------------------------------------------
+
+void Stream::Inside::End(const StreamEnd& end) {
+  if (!ended.exchange(true)) outlet->End(end);
+}
+
+void Stream::Inside::Send(const Reply& reply) {
+  if (!ended) outlet->Send(reply);
+}
+
+void Stream::Inside::Dequeued(uint64_t bytes) {
+  {
+    MutexLock lock(mutex);
+    queued_bytes -= bytes;
+    const uint64_t most = std::min(limits::kQueuedBytesMax,
+                                   house->CreditBytes());
+    if (!reading_stopped || queued_bytes > most / 2) return;
+    reading_stopped = false;
+  }
+  outlet->ResumeReading();
+}
+
+Stream::Stream(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {
+  ++inside_->house->streams;
+}
+
+Stream::~Stream() { --inside_->house->streams; }
+
+void Stream::OnBegin(Begin begin) {
+  // Who may bring what is asked first, at every Begin.
+  const Decision decision = inside_->house->roster.Current()->MayBring(
+      inside_->principal, begin.name.camera_id());
+  if (inside_->begun) return OnBadMessage("a second Begin");
+  inside_->begun = true;
+  if (!decision.permitted()) {
+    Log(Severity::kWarning, "begin refused",
+        {{"principal", inside_->principal.spiffe_id()},
+         {"recording", begin.name.ToString()},
+         {"reason", decision.reason()}});
+    return inside_->End({.status = absl::PermissionDeniedError(
+                             "the roster does not grant this camera"),
+                         .reason = EndReason::kNotGranted});
+  }
+  IntakeInside& house = *inside_->house;
+  if (house.draining) {
+    return inside_->End(
+        {.status = absl::UnavailableError("the gateway is stopping"),
+         .reason = EndReason::kStopping});
+  }
+  if (house.streams > house.options.streams_max) {
+    inside_->Send(Pause{.retry_after = house.options.pause,
+                        .reason = Pause::Reason::kTooManyStreams});
+    return inside_->End(
+        {.status = absl::ResourceExhaustedError("too many streams are open"),
+         .reason = EndReason::kPaused,
+         .retry_after = house.options.pause});
+  }
+  inside_->live = house.registry.Join(begin.name, [&] {
+    return std::make_shared<LiveRecording>(begin.name, inside_->house);
+  });
+  inside_->live->Attach(shared_from_this(), std::move(begin));
+}
+
+bool Stream::OnChunk(Chunk chunk) {
+  if (inside_->ended) return true;
+  if (!inside_->begun) {
+    OnBadMessage("a chunk before Begin");
+    return true;
+  }
+  const uint64_t bytes = chunk.data.size();
+  if (bytes == 0 || bytes > limits::kChunkBytesMax) {
+    OnBadMessage("a chunk holds 1 byte to 1 MiB");
+    return true;
+  }
+  // Here and not on the strand: the door's thread has the bytes in its cache
+  // and nothing else to do with them.
+  const bool crc_is_good = Crc32c(chunk.data) == chunk.crc32c;
+  bool read_on;
+  {
+    MutexLock lock(inside_->mutex);
+    inside_->queued_bytes += bytes;
+    inside_->reading_stopped =
+        inside_->queued_bytes > std::min(limits::kQueuedBytesMax,
+                                         inside_->house->CreditBytes());
+    read_on = !inside_->reading_stopped;
+  }
+  inside_->live->Take(shared_from_this(), std::move(chunk), crc_is_good);
+  return read_on;
+}
+
+void Stream::OnFinish(const Finish& finish) {
+  if (inside_->ended) return;
+  if (!inside_->begun) return OnBadMessage("Finish before Begin");
+  inside_->live->TakeFinish(shared_from_this(), finish);
+}
+
+void Stream::OnBadMessage(absl::string_view what_is_wrong) {
+  Log(Severity::kWarning, "bad message",
+      {{"principal", inside_->principal.spiffe_id()},
+       {"what", what_is_wrong}});
+  inside_->End({.status = absl::InvalidArgumentError(what_is_wrong),
+                .reason = EndReason::kBadMessage});
+}
+
+void Stream::OnClosed() {
+  inside_->ended = true;
+  if (inside_->live == nullptr) return;
+  std::exchange(inside_->live, nullptr)->Detach(shared_from_this());
+}
+
+// --- Intake -------------------------------------------------------------------
+
+Intake::Intake(Spool& spool, Store& store, const RosterSource& roster,
+               Executor& executor, const Clock& clock, Random& random,
+               const IntakeOptions& options)
+    : inside_(new IntakeInside{.spool = spool,
+                               .store = store,
+                               .roster = roster,
+                               .executor = executor,
+                               .clock = clock,
+                               .random = random,
+                               .options = options}) {}
+
+Intake::~Intake() { inside_->registry.Clear(); }
+
+absl::Status Intake::Recover() {
+  ASSIGN_OR_RETURN(const std::vector<Unstored> unstored,
+                   inside_->spool.Recover());
+  for (const Unstored& transfer : unstored) {
+    inside_->registry
+        .Join(transfer.name,
+              [&] {
+                return std::make_shared<LiveRecording>(transfer.name, inside_);
+              })
+        ->StoreLeftover(transfer);
+  }
+  return absl::OkStatus();
+}
+
+std::shared_ptr<Stream> Intake::Connect(const Principal& principal,
+                                        std::shared_ptr<Outlet> outlet) {
+  std::unique_ptr<Stream::Inside> inside(new Stream::Inside{
+      .house = inside_, .principal = principal, .outlet = std::move(outlet)});
+  return std::shared_ptr<Stream>(new Stream(std::move(inside)));
+}
+
+void Intake::Look(const Principal& principal, const RecordingName& name,
+                  absl::AnyInvocable<void(absl::StatusOr<TransferView>)> done) {
+  const Decision decision =
+      inside_->roster.Current()->MayBring(principal, name.camera_id());
+  if (!decision.permitted()) {
+    return done(absl::PermissionDeniedError(
+        "the roster does not grant this camera"));
+  }
+  inside_->registry
+      .Join(name,
+            [&] { return std::make_shared<LiveRecording>(name, inside_); })
+      ->Look(std::move(done));
+}
+
+void Intake::Drain(absl::AnyInvocable<void()> done) {
+  inside_->draining = true;
+  const std::vector<std::shared_ptr<LiveRecording>> live =
+      inside_->registry.All();
+  if (live.empty()) return done();
+  struct Countdown {
+    std::atomic<size_t> left;
+    absl::AnyInvocable<void()> done;
+  };
+  auto countdown = std::make_shared<Countdown>();
+  countdown->left = live.size();
+  countdown->done = std::move(done);
+  for (const std::shared_ptr<LiveRecording>& recording : live) {
+    recording->Drain([countdown] {
+      if (--countdown->left == 0) countdown->done();
+    });
+  }
+}
+
+int Intake::streams() const { return inside_->streams; }
+
+}  // namespace schleuse

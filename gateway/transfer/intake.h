@@ -1,0 +1,122 @@
+// Takes recordings in: binds streams to transfers and carries out, on the
+// spool and the store, what the state machine decides (transfer_state.h). It
+// holds no gRPC type, no thread, no clock and no file of its own.
+#ifndef SCHLEUSE_GATEWAY_TRANSFER_INTAKE_H_
+#define SCHLEUSE_GATEWAY_TRANSFER_INTAKE_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/random.h"
+#include "base/recording_name.h"
+#include "gateway/access/principal.h"
+#include "gateway/access/roster.h"
+#include "gateway/access/roster_source.h"
+#include "gateway/spool/spool.h"
+#include "gateway/store/store.h"
+#include "gateway/transfer/messages.h"
+
+namespace schleuse {
+
+struct IntakeOptions {
+  // Sum over all streams of what may be received and not yet durable.
+  uint64_t credit_bytes_total = uint64_t{1} << 30;
+  int streams_max = 2048;
+  // Free bytes of the spool's disk below which devices are told to wait.
+  uint64_t spool_reserve_bytes = uint64_t{1} << 30;
+  // An Ack comes at the latest after so many bytes or so much time.
+  uint64_t ack_every_bytes = 8 << 20;
+  absl::Duration ack_every = absl::Milliseconds(250);
+  // The same for radios, whose link is dearer than our disk's sync.
+  absl::Duration ack_every_radio = absl::Seconds(1);
+  // How long a device waits after a Pause; grows no further.
+  absl::Duration pause = absl::Seconds(10);
+};
+
+// How far a recording is: schleuse.transfer.v1.GetTransferReply.
+struct TransferView {
+  enum class State { kReceiving, kFinished, kStored, kHeldForOperator };
+  std::optional<TransferId> transfer_id = {};
+  State state;
+  uint64_t received_offset = 0;
+  uint64_t durable_offset = 0;
+  int mismatches = 0;
+};
+
+class LiveRecording;
+struct IntakeInside;
+
+// One stream from a device. Its calls come from one thread at a time and
+// never block: they neither hash nor touch a disk. Begin comes first and
+// once; what breaks that order is answered by ending the stream.
+class Stream : public std::enable_shared_from_this<Stream> {
+ public:
+  void OnBegin(Begin begin);
+  // False: enough is queued, read nothing more until Outlet::ResumeReading.
+  [[nodiscard]] bool OnChunk(Chunk chunk);
+  void OnFinish(const Finish& finish);
+  // A message that the door could not make sense of: ends the stream.
+  void OnBadMessage(absl::string_view what_is_wrong);
+  // The call is over, whoever ended it. The last call.
+  void OnClosed();
+
+  ~Stream();
+
+ private:
+  friend class Intake;
+  friend class LiveRecording;
+  struct Inside;
+  explicit Stream(std::unique_ptr<Inside> inside);
+  std::unique_ptr<Inside> inside_;
+};
+
+// Safe to call from many threads.
+class Intake {
+ public:
+  // Everything is borrowed and must outlive the last task on `executor`.
+  // `roster` answers which cameras a device may bring, at each Begin anew.
+  Intake(Spool& spool, Store& store, const RosterSource& roster,
+         Executor& executor, const Clock& clock, Random& random,
+         const IntakeOptions& options);
+  ~Intake();
+
+  // Reads what an earlier process left in the spool, and begins to bring what
+  // was finished into the store, in the background. Once, before Connect.
+  //   DataLoss and others: the spool cannot be read; do not start
+  absl::Status Recover();
+
+  // A new stream of `principal`, who was identified just now.
+  std::shared_ptr<Stream> Connect(const Principal& principal,
+                                  std::shared_ptr<Outlet> outlet);
+
+  // Tells `done`, from some thread, how far `name` is.
+  //   NotFound          nothing known of it
+  //   PermissionDenied  the roster does not grant it
+  void Look(const Principal& principal, const RecordingName& name,
+            absl::AnyInvocable<void(absl::StatusOr<TransferView>)> done);
+
+  // Takes nothing new, makes durable and acknowledges what was received,
+  // brings what was finished to its end, ends all streams with UNAVAILABLE,
+  // then calls `done` from some thread, once.
+  void Drain(absl::AnyInvocable<void()> done);
+
+  // For metrics and logs.
+  int streams() const;
+
+ private:
+  // Shared with the tasks that are still queued.
+  std::shared_ptr<IntakeInside> inside_;
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_TRANSFER_INTAKE_H_

@@ -1,0 +1,329 @@
+#include "gateway/transfer/live_recording.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/crc32c.h"
+#include "base/failpoint.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/status.h"
+
+namespace schleuse {
+namespace {
+
+// So many takeovers within a minute are worth a person's look.
+constexpr size_t kTakeoversAMinuteMax = 5;
+
+}  // namespace
+
+LiveRecording::LiveRecording(RecordingName name,
+                             std::shared_ptr<IntakeInside> house)
+    : name_(std::move(name)),
+      house_(std::move(house)),
+      strand_(house_->executor) {}
+
+void LiveRecording::Post(absl::AnyInvocable<void()> work) {
+  strand_.Post([self = shared_from_this(), work = std::move(work)]() mutable {
+    work();
+    self->UpdateBusy();
+    // Last: whoever still works here is counted by now.
+    for (; self->leaves_ > 0; --self->leaves_) {
+      self->house_->registry.Leave(self->name_);
+    }
+  });
+}
+
+void LiveRecording::Attach(std::shared_ptr<Stream> stream, Begin begin) {
+  std::shared_ptr<Stream> before;
+  {
+    // Posted under the lock: whoever is newest is also the last in the queue.
+    MutexLock lock(newest_mutex_);
+    before = std::exchange(newest_, stream);
+    Post([this, stream, begin = std::move(begin)] { OnAttach(stream, begin); });
+  }
+  if (before != nullptr && before != stream) {
+    before->inside_->End({.status = absl::AbortedError(
+                              "a newer stream carries this transfer"),
+                          .reason = EndReason::kTakenOver});
+  }
+}
+
+void LiveRecording::Take(std::shared_ptr<Stream> stream, Chunk chunk,
+                         bool crc_is_good) {
+  Post([this, stream = std::move(stream), chunk = std::move(chunk),
+        crc_is_good] {
+    OnChunk(stream, chunk, crc_is_good);
+    stream->inside_->Dequeued(chunk.data.size());
+  });
+}
+
+void LiveRecording::TakeFinish(std::shared_ptr<Stream> stream,
+                               const Finish& finish) {
+  Post([this, stream = std::move(stream), finish] {
+    OnFinish(stream, finish);
+  });
+}
+
+void LiveRecording::Detach(std::shared_ptr<Stream> stream) {
+  {
+    MutexLock lock(newest_mutex_);
+    if (newest_ == stream) newest_ = nullptr;
+  }
+  Post([this, stream = std::move(stream)] { OnDetach(stream); });
+}
+
+void LiveRecording::Look(
+    absl::AnyInvocable<void(absl::StatusOr<TransferView>)> done) {
+  Post([this, done = std::move(done)]() mutable {
+    const absl::Status loaded = EnsureLoaded();
+    if (!loaded.ok()) {
+      done(absl::UnavailableError("the spool or the store cannot be read now"));
+    } else if (partial_ == nullptr && !committing_ && !in_store_ &&
+               house_->spool.Mismatches(name_) == 0) {
+      done(absl::NotFoundError("no transfer of this recording is known"));
+    } else {
+      done(View());
+    }
+    ++leaves_;
+  });
+}
+
+TransferView LiveRecording::View() const {
+  using State = TransferView::State;
+  TransferView view = {.state = State::kReceiving,
+                       .mismatches = house_->spool.Mismatches(name_)};
+  if (in_store_) {
+    view.state = State::kStored;
+    view.received_offset = view.durable_offset = in_store_->bundle.size;
+  } else if (committing_) {
+    view.state = State::kFinished;
+    view.transfer_id = committing_->source.transfer_id;
+    view.received_offset = view.durable_offset = committing_->finished.size;
+  } else if (partial_ != nullptr) {
+    view.transfer_id = partial_->id();
+    view.received_offset = state_->received();
+    view.durable_offset = state_->durable();
+  } else if (view.mismatches >= limits::kMismatchesMax) {
+    view.state = State::kHeldForOperator;
+  }
+  return view;
+}
+
+void LiveRecording::End(StreamEnd end) {
+  if (current_ != nullptr) current_->inside_->End(end);
+}
+
+void LiveRecording::PauseStream(Pause::Reason reason,
+                                absl::Duration retry_after) {
+  if (current_ == nullptr) return;
+  current_->inside_->Send(Pause{.retry_after = retry_after, .reason = reason});
+  End({.status = absl::ResourceExhaustedError(
+           reason == Pause::Reason::kStoreAway
+               ? "received and safe, but the store cannot take it now"
+               : "the spool is full"),
+       .reason = EndReason::kPaused,
+       .retry_after = retry_after});
+}
+
+void LiveRecording::OnAttach(const std::shared_ptr<Stream>& stream,
+                             const Begin& begin) {
+  const Stream::Inside& from = *stream->inside_;
+  if (current_ != nullptr &&
+      current_->inside_->principal.spiffe_id() != from.principal.spiffe_id()) {
+    Log(Severity::kWarning, "transfer taken over by another device",
+        {{"recording", name_.ToString()},
+         {"from", current_->inside_->principal.spiffe_id()},
+         {"to", from.principal.spiffe_id()}});
+  }
+  if (current_ != nullptr) {
+    const absl::Time now = house_->clock.Now();
+    takeovers_.push_back(now);
+    while (now - takeovers_.front() > absl::Minutes(1)) takeovers_.pop_front();
+    if (takeovers_.size() == kTakeoversAMinuteMax) {
+      Log(Severity::kAlarm, "transfer taken over again and again",
+          {{"recording", name_.ToString()},
+           {"by", from.principal.spiffe_id()}});
+    }
+    // The alarm is given; how often beyond it does not matter.
+    if (takeovers_.size() > kTakeoversAMinuteMax) takeovers_.pop_front();
+  }
+  current_ = stream;
+  if (house_->draining) {
+    return End({.status = absl::UnavailableError("the gateway is stopping"),
+                .reason = EndReason::kStopping});
+  }
+
+  absl::Status loaded = EnsureLoaded();
+  if (loaded.ok() && partial_ == nullptr && !committing_ && !in_store_) {
+    if (house_->spool.Mismatches(name_) >= limits::kMismatchesMax) {
+      return End({.status = absl::FailedPreconditionError(
+                      "held for an operator: what arrived was not what the "
+                      "device declared, several times"),
+                  .reason = EndReason::kHeldForOperator});
+    }
+    loaded = CreateTransfer(begin, from.principal);
+  }
+  if (absl::IsResourceExhausted(loaded)) {
+    return PauseStream(Pause::Reason::kSpoolFull, house_->options.pause);
+  }
+  if (!loaded.ok()) {
+    Log(Severity::kError, "transfer cannot be opened",
+        {{"recording", name_.ToString()}, {"reason", loaded.message()}});
+    return End({.status = absl::UnavailableError(
+                    "the gateway's storage does not answer")});
+  }
+  if (state_) state_->Attach(begin.size);
+  if (partial_ != nullptr && !finish_) {
+    if (const absl::Status room = CheckRoom(begin); !room.ok()) {
+      return PauseStream(Pause::Reason::kSpoolFull, house_->options.pause);
+    }
+  }
+  SendReady();
+}
+
+// Brings back to memory what spool and store know of this recording.
+absl::Status LiveRecording::EnsureLoaded() {
+  if (partial_ != nullptr || committing_ || in_store_) return absl::OkStatus();
+  const std::optional<TransferId> id = house_->spool.Lookup(name_);
+  if (!id) return LookIntoStore();
+  absl::StatusOr<std::unique_ptr<Partial>> partial = house_->spool.Resume(*id);
+  if (absl::IsDataLoss(partial.status()) ||
+      absl::IsNotFound(partial.status())) {
+    Log(Severity::kAlarm, "spool: transfer damaged, it begins again at 0",
+        {{"recording", name_.ToString()},
+         {"transfer_id", id->ToString()},
+         {"reason", partial.status().message()}});
+    RETURN_IF_ERROR(house_->spool.SetAside(name_, *id));
+    return LookIntoStore();
+  }
+  RETURN_IF_ERROR(partial.status());
+  partial_ = *std::move(partial);
+  // Nothing is known to be synced; the first sync says so.
+  state_.emplace(partial_->received(), 0);
+  return absl::OkStatus();
+}
+
+absl::Status LiveRecording::LookIntoStore() {
+  ASSIGN_OR_RETURN(const std::vector<Bundle> found, house_->store.Find(name_));
+  if (!found.empty()) in_store_ = {.bundle = found.front(), .sha256 = {}};
+  return absl::OkStatus();
+}
+
+absl::Status LiveRecording::CheckRoom(const Begin& begin) const {
+  ASSIGN_OR_RETURN(const uint64_t free, house_->spool.FreeBytes());
+  const uint64_t missing =
+      begin.size.value_or(0) > state_->received()
+          ? *begin.size - state_->received()
+          : 0;
+  const uint64_t reserve = house_->options.spool_reserve_bytes;
+  if (free < reserve || free - reserve < missing) {
+    return absl::ResourceExhaustedError("the spool is full");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LiveRecording::CreateTransfer(const Begin& begin,
+                                           const Principal& principal) {
+  ASSIGN_OR_RETURN(
+      partial_,
+      house_->spool.Create({.name = name_,
+                            .principal = principal.spiffe_id(),
+                            .metadata = begin.metadata,
+                            .extension = begin.extension,
+                            .priority = static_cast<int>(begin.priority) + 1,
+                            .at = house_->clock.Now()}));
+  state_.emplace(0, 0);
+  return absl::OkStatus();
+}
+
+void LiveRecording::SendReady() {
+  Ready ready = {.offset = 0,
+                 .credit_bytes = house_->CreditBytes(),
+                 .ack_every_bytes = AckEveryBytes(),
+                 .ack_every = AckEvery()};
+  if (in_store_) {
+    ready.offset = in_store_->bundle.size;
+    ready.already_stored = true;
+  } else if (committing_) {
+    ready.transfer_id = committing_->source.transfer_id;
+    ready.offset = committing_->finished.size;
+    ready.already_stored = true;
+  } else {
+    ready.transfer_id = partial_->id();
+    ready.offset = state_->received();
+    ready.already_stored = finish_.has_value();
+  }
+  current_->inside_->Send(ready);
+}
+
+void LiveRecording::OnChunk(const std::shared_ptr<Stream>& stream,
+                            const Chunk& chunk, bool crc_is_good) {
+  if (stream != current_ || stream->inside_->ended) return;
+  // Nothing is missing, or nothing more is taken.
+  if (!state_ || finish_ || draining_) return;
+  using Kind = TransferState::ChunkVerdict::Kind;
+  const auto verdict =
+      state_->OnChunk(chunk.offset, chunk.data.size(), crc_is_good);
+  switch (verdict.kind) {
+    case Kind::kTake:
+      return TakeChunk(chunk, verdict.known);
+    case Kind::kDrop:
+      return;
+    case Kind::kRewind:
+      return current_->inside_->Send(verdict.rewind);
+    case Kind::kTooLong:
+      return End({.status = absl::InvalidArgumentError(
+                      "a chunk lies beyond the size of the recording"),
+                  .reason = EndReason::kBadMessage});
+    case Kind::kTooManyRewinds:
+      return End({.status = absl::DataLossError("too many rewinds"),
+                  .reason = EndReason::kTooManyRewinds});
+  }
+}
+
+void LiveRecording::TakeChunk(const Chunk& chunk, uint64_t known) {
+  if (known > 0) {
+    const absl::StatusOr<bool> same =
+        partial_->Holds(chunk.offset, chunk.data.Subcord(0, known));
+    if (!same.ok()) return OnSpoolError(same.status());
+    if (!*same) {
+      // Ours may be the damaged copy: then it is we who go back.
+      const absl::StatusOr<Partial::SelfCheck> check = CheckOwnBytes();
+      if (!check.ok()) return OnSpoolError(check.status());
+      if (check->first_damage < state_->received()) {
+        return GoBackTo(check->first_damage);
+      }
+      return End({.status = absl::DataLossError(
+                      "bytes sent again differ from those received before"),
+                  .reason = EndReason::kResentBytesDiffer});
+    }
+  }
+  if (known == chunk.data.size()) return;
+  const absl::Cord fresh = chunk.data.Subcord(known, chunk.data.size() - known);
+  const uint32_t crc = known == 0 ? chunk.crc32c : Crc32c(fresh);
+  const absl::Status appended = partial_->Append(fresh, crc);
+  if (!appended.ok()) return OnSpoolError(appended);
+  state_->Appended(fresh.size());
+  Failpoint("gateway.appended");
+  SyncSoon();
+}
+
+void LiveRecording::OnDetach(const std::shared_ptr<Stream>& stream) {
+  ++leaves_;
+  if (stream != current_) return;
+  current_ = nullptr;
+  // What the device sent is kept for its next stream.
+  if (state_ && state_->durable() < state_->received()) StartSync();
+}
+
+void LiveRecording::Drain(absl::AnyInvocable<void()> done) {
+  Post([this, done = std::move(done)]() mutable {
+    draining_ = true;
+    drained_ = std::move(done);
+    store_reading_.reset();
+    if (state_ && state_->durable() < state_->received()) StartSync();
+  });
+}
+
+}  // namespace schleuse

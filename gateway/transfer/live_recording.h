@@ -1,0 +1,153 @@
+// A recording that streams, the spool or the store are busy with right now:
+// the place where its transfer lives in memory. Carries out what
+// TransferState decides. All its work runs on one strand, in order; only the
+// newest stream has an effect.
+#ifndef SCHLEUSE_GATEWAY_TRANSFER_LIVE_RECORDING_H_
+#define SCHLEUSE_GATEWAY_TRANSFER_LIVE_RECORDING_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "base/executor.h"
+#include "base/mutex.h"
+#include "base/recording_name.h"
+#include "gateway/spool/partial.h"
+#include "gateway/store/store.h"
+#include "gateway/transfer/intake.h"
+#include "gateway/transfer/intake_inside.h"
+#include "gateway/transfer/messages.h"
+#include "gateway/transfer/transfer_state.h"
+
+namespace schleuse {
+
+class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
+ public:
+  // `house` is kept alive by whoever runs tasks of this recording.
+  LiveRecording(RecordingName name, std::shared_ptr<IntakeInside> house);
+
+  const RecordingName& name() const { return name_; }
+
+  // --- from any thread; the work follows on the strand ---
+  // Makes `stream` the current one and ends the one before with ABORTED.
+  void Attach(std::shared_ptr<Stream> stream, Begin begin);
+  void Take(std::shared_ptr<Stream> stream, Chunk chunk, bool crc_is_good);
+  void TakeFinish(std::shared_ptr<Stream> stream, const Finish& finish);
+  // The stream's call is over, or it was ended for its own faults.
+  void Detach(std::shared_ptr<Stream> stream);
+  void Look(absl::AnyInvocable<void(absl::StatusOr<TransferView>)> done);
+  // After a restart: this transfer was finished and is to be stored.
+  void StoreLeftover(const Unstored& unstored);
+  // Makes durable, acknowledges, ends the stream; `done` once all is quiet.
+  void Drain(absl::AnyInvocable<void()> done);
+
+ private:
+  // What is known of the recording in the final store.
+  struct InStore {
+    Bundle bundle;
+    std::optional<Digest> sha256;  // absent until it was read and hashed
+  };
+  struct Committing {
+    StoreSource source;
+    Finished finished;
+    int failures = 0;
+    bool retry_set = false;
+  };
+  // Hashes a bundle whose hash nobody remembers, in steps.
+  struct StoreReading {
+    std::unique_ptr<StoredBytes> bytes;
+    Sha256 hash;
+  };
+
+  void Post(absl::AnyInvocable<void()> work);
+
+  // live_recording.cc: streams and chunks
+  void OnAttach(const std::shared_ptr<Stream>& stream, const Begin& begin);
+  void OnChunk(const std::shared_ptr<Stream>& stream, const Chunk& chunk,
+               bool crc_is_good);
+  void TakeChunk(const Chunk& chunk, uint64_t known);
+  void OnDetach(const std::shared_ptr<Stream>& stream);
+  absl::Status EnsureLoaded();
+  absl::Status CreateTransfer(const Begin& begin, const Principal& principal);
+  absl::Status CheckRoom(const Begin& begin) const;
+  void SendReady();
+  TransferView View() const;
+  void End(StreamEnd end);
+  void PauseStream(Pause::Reason reason, absl::Duration retry_after);
+
+  // live_sync.cc: durability
+  void SyncSoon();
+  void StartSync();
+  void OnSynced(uint64_t offset, const absl::Status& status);
+  void OnSpoolError(const absl::Status& status);
+  void LoseTransfer(const absl::Status& why);
+  void StepHash();
+  uint64_t AckEveryBytes() const;
+  absl::Duration AckEvery() const;
+  // Keeps this in the registry while there is work; reports quiet to Drain.
+  void UpdateBusy();
+
+  // live_finish.cc: from Finish to Stored
+  void OnFinish(const std::shared_ptr<Stream>& stream, const Finish& finish);
+  void AnswerFromStore(const Finish& finish);
+  void StepStoreReading();
+  void StoreNotReadable(const absl::Status& why);
+  void ContinueFinish();
+  void OnHashDiffers();
+  absl::StatusOr<Partial::SelfCheck> CheckOwnBytes();
+  void GoBackTo(uint64_t offset);
+  void CloseAsMismatch(const Digest& received);
+  void RecordFinished();
+  void Commit();
+  void OnStored(const Bundle& bundle);
+  void OnConflict();
+  void RetryCommit(const absl::Status& why);
+  void OnLeftover(const Unstored& unstored);
+  void OnLeftoverWithoutBytes(const Unstored& unstored);
+  absl::Status LookIntoStore();
+  StoreSource SourceOf(const Partial& partial) const;
+
+  const RecordingName name_;
+  const std::shared_ptr<IntakeInside> house_;
+  Strand strand_;
+
+  Mutex newest_mutex_;
+  // Who may speak; also decides the order in which attachments are posted.
+  std::shared_ptr<Stream> newest_ ABSL_GUARDED_BY(newest_mutex_);
+
+  // --- on the strand alone ---
+  std::shared_ptr<Stream> current_;
+  // Shared with a Sync that runs beside the strand.
+  std::shared_ptr<Partial> partial_;
+  std::optional<TransferState> state_;  // exactly while partial_ is there
+  std::optional<InStore> in_store_;
+  std::optional<StoreReading> store_reading_;
+
+  bool sync_running_ = false;
+  bool sync_timer_set_ = false;
+  bool hash_step_posted_ = false;
+  // The sync that makes the Finished record durable.
+  enum class FinishSync { kNone, kWanted, kRunning };
+  FinishSync finish_sync_ = FinishSync::kNone;
+  // What a device declared, until it is answered. While it is set, the
+  // recording takes no chunk.
+  std::optional<Finish> finish_;
+  // Everything is durable in the spool and on its way into the store; partial_
+  // is closed.
+  std::optional<Committing> committing_;
+
+  std::deque<absl::Time> takeovers_;
+  bool busy_ = false;
+  int leaves_ = 0;  // holders who left during the running task
+  absl::AnyInvocable<void()> drained_;
+  bool draining_ = false;
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_TRANSFER_LIVE_RECORDING_H_

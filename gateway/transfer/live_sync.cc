@@ -1,0 +1,155 @@
+// How what was received becomes durable, and what happens when it cannot.
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "gateway/transfer/live_recording.h"
+
+namespace schleuse {
+namespace {
+
+// One step of hashing in the background: a few milliseconds.
+constexpr uint64_t kHashStepBytes = 8 << 20;
+
+}  // namespace
+
+// An Ack has to come before the device's credit is used up.
+uint64_t LiveRecording::AckEveryBytes() const {
+  return std::min(house_->options.ack_every_bytes, house_->CreditBytes() / 2);
+}
+
+absl::Duration LiveRecording::AckEvery() const {
+  const bool radio = current_ != nullptr &&
+                     current_->inside_->principal.role() == Role::kRadio;
+  return radio ? house_->options.ack_every_radio : house_->options.ack_every;
+}
+
+void LiveRecording::SyncSoon() {
+  if (sync_running_) return;  // OnSynced looks again
+  const uint64_t waiting = state_->received() - state_->durable();
+  if (waiting >= AckEveryBytes()) return StartSync();
+  if (sync_timer_set_ || waiting == 0) return;
+  sync_timer_set_ = true;
+  strand_.PostAfter(AckEvery(), [self = shared_from_this()] {
+    self->sync_timer_set_ = false;
+    if (self->state_ && self->state_->durable() < self->state_->received()) {
+      self->StartSync();
+    }
+    self->UpdateBusy();
+  });
+}
+
+void LiveRecording::StartSync() {
+  if (sync_running_ || partial_ == nullptr) return;
+  const absl::StatusOr<uint64_t> offset = partial_->BeginSync();
+  if (!offset.ok()) return OnSpoolError(offset.status());
+  sync_running_ = true;
+  // Beside the strand: chunks go on being written, and the syncs of other
+  // transfers run at the same time, so that the file system joins them.
+  house_->executor.Post([self = shared_from_this(), partial = partial_,
+                         offset = *offset] {
+    absl::Status synced = partial->Sync();
+    self->Post([self = self.get(), partial, offset, synced] {
+      self->sync_running_ = false;
+      if (self->partial_ == partial) self->OnSynced(offset, synced);
+    });
+  });
+}
+
+void LiveRecording::OnSynced(uint64_t offset, const absl::Status& status) {
+  // Without descriptors or memory nothing was tried, so nothing is in doubt.
+  if (absl::IsUnavailable(status)) return OnSpoolError(status);
+  if (!status.ok()) return LoseTransfer(status);
+  partial_->EndSync(offset);
+  state_->Synced(offset);
+  if (finish_sync_ == FinishSync::kRunning) return Commit();
+  if (finish_sync_ == FinishSync::kWanted) {
+    finish_sync_ = FinishSync::kRunning;
+    return StartSync();
+  }
+  if (current_ != nullptr) {
+    current_->inside_->Send(Ack{.durable_offset = state_->durable(),
+                                .credit_bytes = house_->CreditBytes()});
+  }
+  SyncSoon();
+}
+
+// The transfer stays as it is and the device tries again; what is lost is lost.
+void LiveRecording::OnSpoolError(const absl::Status& status) {
+  if (absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) {
+    // The device will say it again.
+    finish_.reset();
+    finish_sync_ = FinishSync::kNone;
+  }
+  if (absl::IsResourceExhausted(status)) {
+    Log(Severity::kAlarm, "spool: disk full",
+        {{"recording", name_.ToString()}, {"reason", status.message()}});
+    return PauseStream(Pause::Reason::kSpoolFull, house_->options.pause);
+  }
+  if (absl::IsUnavailable(status)) {
+    Log(Severity::kError, "spool: cannot be used now",
+        {{"recording", name_.ToString()}, {"reason", status.message()}});
+    return End({.status = absl::UnavailableError(
+                    "the gateway's storage does not answer")});
+  }
+  LoseTransfer(status);
+}
+
+// What is on the disk is unknown: the transfer begins again at 0. The device
+// still holds its recording.
+void LiveRecording::LoseTransfer(const absl::Status& why) {
+  const TransferId id = partial_->id();
+  const absl::Status aside = house_->spool.SetAside(name_, id);
+  Log(Severity::kAlarm, "spool: transfer set aside, it begins again at 0",
+      {{"recording", name_.ToString()},
+       {"transfer_id", id.ToString()},
+       {"reason", why.message()},
+       {"renamed", aside.ok() ? "yes" : aside.message()}});
+  partial_ = nullptr;
+  state_.reset();
+  finish_.reset();
+  finish_sync_ = FinishSync::kNone;
+  End({.status = absl::UnavailableError(
+           "the gateway lost what it had received; begin again"),
+       .reason = EndReason::kSpoolFault});
+}
+
+void LiveRecording::StepHash() {
+  if (hash_step_posted_ || partial_ == nullptr || partial_->hash_is_current()) {
+    return;
+  }
+  hash_step_posted_ = true;
+  Post([this] {
+    hash_step_posted_ = false;
+    if (partial_ == nullptr) return;
+    const absl::Status hashed = partial_->HashSome(kHashStepBytes);
+    if (!hashed.ok()) return OnSpoolError(hashed);
+    if (!partial_->hash_is_current()) return StepHash();
+    if (finish_) ContinueFinish();
+  });
+}
+
+void LiveRecording::UpdateBusy() {
+  const bool waits_for_store = committing_ && committing_->retry_set;
+  const bool at_work = sync_running_ || hash_step_posted_ || store_reading_ ||
+                       (finish_ && partial_ != nullptr) ||
+                       (committing_ && !waits_for_store);
+  const bool busy = at_work || sync_timer_set_ || waits_for_store;
+  if (busy != busy_) {
+    busy_ = busy;
+    if (busy) {
+      house_->registry.Hold(name_);
+    } else {
+      house_->registry.Leave(name_);
+    }
+  }
+  if (drained_ && !at_work) {
+    End({.status = absl::UnavailableError("the gateway is stopping"),
+         .reason = EndReason::kStopping});
+    std::exchange(drained_, nullptr)();
+  }
+}
+
+}  // namespace schleuse
