@@ -1,0 +1,372 @@
+#include "tests/simulation/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "crypto/digest.h"
+
+namespace schleuse::simulation {
+namespace {
+
+constexpr char kSpool[] = "/data/spool";
+constexpr char kStore[] = "/data/store";
+constexpr char kRoster[] = "/data/roster.textproto";
+
+// A world that has not come to rest by then never will.
+constexpr int kStepsMax = 400'000;
+// Misfortunes end after so many steps, so that the rest can be brought in.
+constexpr int kUnluckySteps = 4'000;
+
+std::string RandomBytes(Random& random, uint64_t size) {
+  std::string bytes(size, '\0');
+  for (uint64_t i = 0; i < size; i += 8) {
+    const uint64_t word = random.Next();
+    for (uint64_t j = i; j < std::min(size, i + 8); ++j) {
+      bytes[j] = static_cast<char>(word >> (8 * (j - i)));
+    }
+  }
+  return bytes;
+}
+
+uint64_t RandomSize(Random& random) {
+  switch (random.Next() % 5) {
+    case 0:
+      return random.Next() % 3;  // nothing, or next to it
+    case 1:
+      return random.Next() % 4096;
+    default:
+      return random.Next() % 200'000;
+  }
+}
+
+void Must(const absl::Status& status) {
+  if (!status.ok()) std::abort();  // the simulation itself is wrong
+}
+
+}  // namespace
+
+std::string Outcome::Report() const {
+  return absl::StrCat(broken, " (steps ", steps, ", kills ", kills,
+                      ", power cuts ", power_cuts, ", client kills ",
+                      client_kills, ", disk faults ", disk_faults, ")");
+}
+
+struct World::Gateway {
+  Gateway(World& world)
+      : spool(world.disk_, kSpool, world.gateway_executor_, world.random_),
+        store(world.disk_, kStore,
+              {.read_back = world.random_.Next() % 4 == 0}),
+        intake(spool, store, *world.roster_, world.gateway_executor_,
+               world.gateway_executor_, world.random_,
+               {.spool_reserve_bytes = 0,
+                .ack_every_bytes = 16 * 1024,
+                .ack_every = absl::Milliseconds(250),
+                .pause = absl::Seconds(2)}) {}
+  Spool spool;
+  FileStore store;
+  Intake intake;
+};
+
+struct World::Device : public client::UploadObserver {
+  Device(World& owner, RecordingName recording, std::string content)
+      : world(owner),
+        name(std::move(recording)),
+        bytes(std::move(content)),
+        source(bytes),
+        random(owner.random_.Next()) {}
+
+  void OnProgress(const client::Progress&) override {}
+  void OnDone(const client::UploadResult& result) override {
+    done = true;
+    if (!result.status.ok()) {
+      return world.Broken(absl::StrCat("upload of ", name.ToString(),
+                                       " failed: ", result.status.ToString()));
+    }
+    stored = true;
+    world.CheckStored(*this, "when the device heard Stored");
+  }
+
+  World& world;
+  const RecordingName name;
+  const std::string bytes;
+  client::FakeSource source;
+  SeededRandom random;
+  uint64_t acknowledged = 0;
+  bool done = false;
+  bool stored = false;
+  std::unique_ptr<Strand> strand;
+  std::unique_ptr<FakeLink> link;
+  std::unique_ptr<client::Upload> upload;
+};
+
+World::World(const Plan& plan)
+    : plan_(plan),
+      random_(plan.seed),
+      disk_(plan.seed * 7 + 1),
+      gateway_executor_(plan.seed * 3 + 1),
+      device_executor_(plan.seed * 3 + 2),
+      network_executor_(plan.seed * 3 + 3),
+      network_(network_executor_, random_, {}) {
+  Must(MakeDirectories(disk_, kSpool));
+  Must(MakeDirectories(disk_, kStore));
+  Must(WriteFileAtomically(disk_, kRoster,
+                           "trust_domain: 'sim.test'\n"
+                           "grant { name: 'all' device: 'dock/*/*'"
+                           " camera: 'cam-*' }\n"));
+  absl::StatusOr<Roster> roster = Roster::Load(disk_, kRoster);
+  Must(roster.status());
+  roster_ = std::make_unique<FixedRoster>(*std::move(roster));
+  network_.on_reply = [this](const RecordingName& name,
+                             const client::Reply& reply) {
+    OnReply(name, reply);
+  };
+  network_.on_end = [this](const RecordingName& name,
+                           const client::ErrorDetail& detail) {
+    if (detail.reason != client::ErrorDetail::Reason::kSpoolFault) return;
+    if (!plan_.disk_faults) Broken("a spool fault without a disk fault");
+    for (auto& device : devices_) {
+      if (device->name == name) device->acknowledged = 0;
+    }
+  };
+  if (plan.network_faults) {
+    network_.SetFaults({.cut = 0.002 * static_cast<double>(random_.Next() % 8),
+                        .dead = 0.0005 * static_cast<double>(random_.Next() % 4),
+                        .flip_chunk = random_.Next() % 3 == 0 ? 0.01 : 0});
+  }
+  if (plan.disk_faults) {
+    disk_.SetFault([this](const DiskOperation& operation) -> absl::Status {
+      if (!misfortunes_ || random_.NextFraction() > 0.01) {
+        return absl::OkStatus();
+      }
+      using Kind = DiskOperation::Kind;
+      switch (operation.kind) {
+        case Kind::kWrite:
+        case Kind::kSync:
+        case Kind::kSyncDirectory:
+        case Kind::kCreate:
+        case Kind::kLink:
+        case Kind::kMakeDirectory:
+          ++outcome_.disk_faults;
+          return random_.Next() % 2 == 0
+                     ? absl::ResourceExhaustedError("no space (simulated)")
+                     : absl::DataLossError("medium error (simulated)");
+        default:
+          return absl::OkStatus();
+      }
+    });
+  }
+  const int recordings = 1 + static_cast<int>(random_.Next() % 4);
+  for (int i = 0; i < recordings; ++i) {
+    absl::StatusOr<RecordingName> name = RecordingName::Parse(
+        absl::StrCat("cam-", i % 2), absl::StrCat("rec-", i));
+    Must(name.status());
+    devices_.push_back(std::make_unique<Device>(
+        *this, *name, RandomBytes(random_, RandomSize(random_))));
+  }
+}
+
+World::~World() {
+  misfortunes_ = false;
+  KillGateway();
+  for (auto& device : devices_) {
+    device->upload.reset();
+    device->link.reset();
+  }
+  network_executor_.DropAll();
+  device_executor_.DropAll();
+  gateway_executor_.DropAll();
+}
+
+void World::Broken(const std::string& what) {
+  if (outcome_.broken.empty()) outcome_.broken = what;
+}
+
+void World::StartGateway() {
+  gateway_ = std::make_unique<Gateway>(*this);
+  const absl::Status recovered = gateway_->intake.Recover();
+  // A gateway that cannot read its spool does not start; somebody tries again.
+  if (!recovered.ok()) {
+    if (!plan_.disk_faults && !disk_.power_was_cut()) {
+      Broken(absl::StrCat("recovery failed: ", recovered.ToString()));
+    }
+    return KillGateway();
+  }
+  network_.ConnectTo(&gateway_->intake);
+}
+
+void World::KillGateway() {
+  network_.GatewayDied();
+  gateway_executor_.DropAll();
+  gateway_.reset();
+  gateway_executor_.DropAll();
+}
+
+void World::RestartAfterPowerCut() {
+  ++outcome_.power_cuts;
+  KillGateway();
+  disk_.RestorePower();
+  for (const auto& device : devices_) {
+    if (device->stored) CheckStored(*device, "after a power cut");
+  }
+}
+
+void World::StartDevice(Device& device) {
+  // In this order, since each uses the next.
+  device.upload.reset();
+  device.link.reset();
+  device.strand = std::make_unique<Strand>(device_executor_);
+  absl::StatusOr<Principal> principal =
+      Principal::Parse("spiffe://sim.test/dock/s1/d1", "sim.test");
+  Must(principal.status());
+  device.link = std::make_unique<FakeLink>(network_, *principal, device.name,
+                                           *device.strand);
+  device.upload = std::make_unique<client::Upload>(
+      device.name, client::Metadata{}, client::Priority::kNormal,
+      client::UploadOptions{
+          .chunk_bytes = 1 + device.random.Next() % 20'000,
+          .early_bytes = device.random.Next() % (64 * 1024)},
+      device.source, *device.link, *device.strand, device_executor_,
+      device.random, device);
+  device.strand->Post([upload = device.upload.get()] { upload->Start(); });
+}
+
+void World::OnReply(const RecordingName& name, const client::Reply& reply) {
+  for (auto& device : devices_) {
+    if (device->name != name) continue;
+    if (const auto* ack = std::get_if<client::Ack>(&reply)) {
+      device->acknowledged = std::max(device->acknowledged,
+                                      ack->durable_offset);
+    } else if (const auto* ready = std::get_if<client::Ready>(&reply)) {
+      ++outcome_.streams;
+      if (!plan_.disk_faults && ready->offset < device->acknowledged) {
+        Broken(absl::StrCat(name.ToString(), ": ", device->acknowledged,
+                            " bytes were acknowledged, the gateway has ",
+                            ready->offset));
+      }
+    } else if (const auto* rewind = std::get_if<client::Rewind>(&reply)) {
+      ++outcome_.rewinds;
+      if (!plan_.disk_faults && rewind->offset < device->acknowledged) {
+        Broken(absl::StrCat(name.ToString(), ": rewound to ", rewind->offset,
+                            " below ", device->acknowledged));
+      }
+    }
+  }
+}
+
+void World::CheckStored(const Device& device, const char* when) {
+  const std::string directory =
+      absl::StrCat(kStore, "/", device.name.ToString());
+  const auto names = disk_.List(directory);
+  // Looking may be what the power goes at; it is looked at again afterwards.
+  if (disk_.power_was_cut()) return;
+  if (!names.ok() || names->size() != 1) {
+    return Broken(absl::StrCat(device.name.ToString(), " is not stored once ",
+                               when));
+  }
+  const auto bytes =
+      ReadFile(disk_, JoinPath(directory, names->front()), 1 << 30);
+  if (disk_.power_was_cut()) return;
+  if (!bytes.ok() || *bytes != device.bytes) {
+    Broken(absl::StrCat(device.name.ToString(), " is stored with other bytes ",
+                        when));
+  }
+}
+
+void World::CheckSpoolIsEmpty() {
+  const auto names = disk_.List(kSpool);
+  if (!names.ok()) return Broken("the spool is gone");
+  for (const std::string& name : *names) {
+    // Set aside after a disk fault: kept for a person.
+    if (plan_.disk_faults && absl::EndsWith(name, ".aside")) continue;
+    // A journal torn before its first sync, met again after a power cut.
+    if (plan_.power_cuts && absl::EndsWith(name, ".aside")) continue;
+    Broken(absl::StrCat("left in the spool: ", name));
+  }
+}
+
+void World::Misfortune() {
+  if (!misfortunes_) return;
+  const double luck = random_.NextFraction();
+  if (plan_.crashes && luck < 0.004) {
+    ++outcome_.kills;
+    return KillGateway();
+  }
+  if (plan_.crashes && luck < 0.008) {
+    Device& device = *devices_[random_.Next() % devices_.size()];
+    if (!device.done) {
+      ++outcome_.client_kills;
+      StartDevice(device);
+    }
+    return;
+  }
+  if (plan_.power_cuts && luck < 0.012) {
+    disk_.CutPowerAfter(static_cast<int>(random_.Next() % 20));
+  }
+}
+
+bool World::RunOne() {
+  FakeExecutor* const all[] = {&gateway_executor_, &device_executor_,
+                               &network_executor_};
+  const size_t first = random_.Next() % 3;
+  for (size_t i = 0; i < 3; ++i) {
+    if (all[(first + i) % 3]->RunOne()) return true;
+  }
+  return false;
+}
+
+void World::MoveTime() {
+  FakeExecutor* const all[] = {&gateway_executor_, &device_executor_,
+                               &network_executor_};
+  absl::Time next = absl::InfiniteFuture();
+  for (const FakeExecutor* one : all) next = std::min(next, one->next_due());
+  if (next == absl::InfiniteFuture()) {
+    return Broken("nothing will ever happen again");
+  }
+  const absl::Duration by = next - gateway_executor_.Now();
+  for (FakeExecutor* one : all) one->Advance(by);
+}
+
+bool World::AllStored() const {
+  return std::all_of(devices_.begin(), devices_.end(),
+                     [](const auto& device) { return device->done; });
+}
+
+// Whatever the gateway still does is done, then the power goes once more: what
+// is stored must be there all the same.
+void World::Settle() {
+  misfortunes_ = false;
+  network_.SetFaults({});
+  for (int i = 0; i < kStepsMax && RunOne(); ++i) {
+  }
+  disk_.CutPower();
+  RestartAfterPowerCut();
+  StartGateway();
+  for (int i = 0; i < kStepsMax && RunOne(); ++i) {
+  }
+  for (const auto& device : devices_) CheckStored(*device, "at the end");
+  CheckSpoolIsEmpty();
+}
+
+Outcome World::Run() {
+  for (auto& device : devices_) StartDevice(*device);
+  while (outcome_.broken.empty() && !AllStored()) {
+    if (++outcome_.steps > kStepsMax) {
+      Broken("it never came to rest");
+      break;
+    }
+    if (outcome_.steps == kUnluckySteps) {
+      misfortunes_ = false;
+      network_.SetFaults({});
+    }
+    if (disk_.power_was_cut()) RestartAfterPowerCut();
+    if (gateway_ == nullptr) StartGateway();
+    Misfortune();
+    if (!RunOne()) MoveTime();
+  }
+  if (outcome_.broken.empty()) Settle();
+  return outcome_;
+}
+
+}  // namespace schleuse::simulation

@@ -1,0 +1,96 @@
+// Gateway, devices, disk, network and time in one process and one thread, all
+// decided by a seed: the real transfer, spool, file store and uploader on fake
+// disk, clock and link. It breaks what a seed says and checks, after every
+// step, what must never happen (ARCHITECTURE.md, Promises).
+#ifndef SCHLEUSE_TESTS_SIMULATION_WORLD_H_
+#define SCHLEUSE_TESTS_SIMULATION_WORLD_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fake_executor.h"
+#include "base/random.h"
+#include "client/uploader/fake_source.h"
+#include "client/uploader/upload.h"
+#include "disk/fake_disk.h"
+#include "gateway/access/roster_source.h"
+#include "gateway/spool/spool.h"
+#include "gateway/store/file_store.h"
+#include "gateway/transfer/intake.h"
+#include "tests/simulation/fake_link.h"
+
+namespace schleuse::simulation {
+
+struct Plan {
+  uint64_t seed;
+  // What may go wrong. Without disk faults a promise more is checked: what was
+  // acknowledged is never asked for again.
+  bool disk_faults = false;
+  bool network_faults = true;
+  bool crashes = true;
+  bool power_cuts = true;
+};
+
+struct Outcome {
+  std::string broken;  // the promise that was broken; empty: none
+  int steps = 0;
+  int kills = 0;
+  int power_cuts = 0;
+  int client_kills = 0;
+  int disk_faults = 0;
+  int rewinds = 0;
+  int streams = 0;
+  std::string Report() const;
+};
+
+class World {
+ public:
+  explicit World(const Plan& plan);
+  ~World();
+
+  // Runs until every recording is stored and all is quiet, or a promise is
+  // broken, or nothing moves any more (which is broken as well).
+  Outcome Run();
+
+ private:
+  struct Gateway;
+  struct Device;
+
+  void StartGateway();
+  void KillGateway();
+  void RestartAfterPowerCut();
+  void StartDevice(Device& device);
+  void Misfortune();
+  // One task of anybody. False if nobody has one.
+  bool RunOne();
+  void MoveTime();
+  bool AllStored() const;
+  void Settle();
+
+  // --- promises ---
+  void Broken(const std::string& what);
+  void CheckStored(const Device& device, const char* when);
+  void CheckSpoolIsEmpty();
+  void OnReply(const RecordingName& name, const client::Reply& reply);
+
+  const Plan plan_;
+  SeededRandom random_;
+  FakeDisk disk_;
+  FakeExecutor gateway_executor_;
+  FakeExecutor device_executor_;
+  FakeExecutor network_executor_;
+  std::unique_ptr<RosterSource> roster_;
+  Network network_;
+  std::unique_ptr<Gateway> gateway_;
+  std::vector<std::unique_ptr<Device>> devices_;
+  Outcome outcome_;
+  bool misfortunes_ = true;
+};
+
+}  // namespace schleuse::simulation
+
+#endif  // SCHLEUSE_TESTS_SIMULATION_WORLD_H_
