@@ -17,7 +17,7 @@ namespace {
 
 constexpr absl::string_view kMagic = "SchlRec";
 constexpr char kVersion = 1;
-constexpr uint64_t kHeaderBytes = 8;
+constexpr uint64_t kHeaderBytes = RecordFile::kHeaderBytes;
 constexpr uint64_t kFrameBytes = 8;  // length and CRC
 // Read at once; many records, or one of the longest.
 constexpr uint64_t kWindowBytes = 4 * limits::kRecordBytesMax;

@@ -21,6 +21,9 @@ namespace schleuse {
 
 class RecordFile {
  public:
+  // What a file without any record holds.
+  static constexpr uint64_t kHeaderBytes = 8;
+
   // A new file with its header, nothing synced.
   static absl::StatusOr<std::unique_ptr<RecordFile>> Create(
       Disk& disk, absl::string_view path);

@@ -16,6 +16,8 @@ namespace {
 constexpr absl::string_view kBytesSuffix = ".bytes";
 constexpr absl::string_view kRecordsSuffix = ".records";
 constexpr absl::string_view kAsideSuffix = ".aside";
+constexpr absl::string_view kBytesAsideSuffix = ".bytes.aside";
+constexpr absl::string_view kRecordsAsideSuffix = ".records.aside";
 
 // The transfer that `name` with `suffix` belongs to.
 std::optional<TransferId> IdOf(absl::string_view name,
@@ -76,9 +78,17 @@ absl::StatusOr<std::vector<Unstored>> Spool::Recover() {
                    disk_.List(directory_));
   std::set<TransferId> with_bytes;
   std::set<TransferId> with_records;
+  std::set<TransferId> aside;
   for (const std::string& name : names) {
     if (const auto id = IdOf(name, kBytesSuffix)) with_bytes.insert(*id);
     if (const auto id = IdOf(name, kRecordsSuffix)) with_records.insert(*id);
+    if (const auto id = IdOf(name, kBytesAsideSuffix)) aside.insert(*id);
+    if (const auto id = IdOf(name, kRecordsAsideSuffix)) aside.insert(*id);
+  }
+  for (const TransferId& id : aside) {
+    // A crash came between its two renamings.
+    const bool half = with_bytes.erase(id) + with_records.erase(id) > 0;
+    if (half) RETURN_IF_ERROR(RenameAside(id));
   }
   for (const TransferId& id : with_bytes) {
     // The first Ack needs both names durable, and Remove takes the records
@@ -99,9 +109,10 @@ absl::StatusOr<std::vector<Unstored>> Spool::Recover() {
       return Annotate(leftover.status(), "recovering ", RecordsPath(id));
     }
     if (!leftover.ok() || !leftover->begun) {
-      const absl::StatusOr<FileInfo> bytes = disk_.Stat(BytesPath(id));
-      if (absl::IsNotFound(bytes.status()) || (bytes.ok() && bytes->size == 0)) {
-        // Begun and never synced: nothing of the device's is in it.
+      // Begun records are written with the first sync: without one, nobody was
+      // promised anything.
+      ASSIGN_OR_RETURN(const FileInfo records, disk_.Stat(RecordsPath(id)));
+      if (records.size <= RecordFile::kHeaderBytes) {
         RETURN_IF_ERROR(disk_.Remove(RecordsPath(id)));
         RETURN_IF_ERROR(OkIfNotFound(disk_.Remove(BytesPath(id))));
         continue;
@@ -139,8 +150,11 @@ absl::StatusOr<std::vector<Unstored>> Spool::Recover() {
   for (auto& [name, candidate] : open) {
     const bool bytes_missing = !with_bytes.contains(candidate.id);
     if (candidate.leftover.finished) {
-      unstored.push_back({candidate.id, name, *candidate.leftover.finished,
-                          bytes_missing});
+      unstored.push_back({.id = candidate.id,
+                          .name = name,
+                          .extension = candidate.leftover.begun->extension,
+                          .finished = *candidate.leftover.finished,
+                          .bytes_missing = bytes_missing});
     }
     if (!bytes_missing || candidate.leftover.finished) {
       index_[name].open = candidate.id;

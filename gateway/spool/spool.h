@@ -28,6 +28,7 @@ namespace schleuse {
 struct Unstored {
   TransferId id;
   RecordingName name;
+  std::string extension;  // of the stored file
   Finished finished;
   // Its bytes are gone from the spool: the store must have them.
   bool bytes_missing;

@@ -60,7 +60,14 @@ class FileStore::Upload final : public StoreUpload {
     RETURN_IF_ERROR(store_.disk_.Link(source_.path, target));
     Failpoint("store.linked");
     RETURN_IF_ERROR(store_.disk_.SyncDirectory(directory));
-    return Verify({.location = target, .size = size}, sha256);
+    const absl::StatusOr<Bundle> verified =
+        Verify({.location = target, .size = size}, sha256);
+    if (absl::IsDataLoss(verified.status())) {
+      // Nobody may find damaged bytes under this name; the spool has them still.
+      RETURN_IF_ERROR(store_.disk_.Remove(target));
+      RETURN_IF_ERROR(store_.disk_.SyncDirectory(directory));
+    }
+    return verified;
   }
 
  private:

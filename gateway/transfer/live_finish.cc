@@ -38,7 +38,8 @@ StoreSource LiveRecording::SourceOf(const Partial& partial) const {
 
 void LiveRecording::OnFinish(const std::shared_ptr<Stream>& stream,
                              const Finish& finish) {
-  if (stream != current_ || stream->inside_->ended || draining_) return;
+  if (stream != current_ || current_ended_ || draining_) return;
+  current_asked_ = true;
   if (in_store_) return AnswerFromStore(finish);
   if (committing_) {
     if (finish.size != committing_->finished.size ||
@@ -129,8 +130,16 @@ void LiveRecording::GoBackTo(uint64_t offset) {
        {"offset", offset}});
   finish_.reset();
   finish_sync_ = FinishSync::kNone;
+  // What is stored may be this very file, and is not cut whatever it holds.
+  const absl::StatusOr<std::vector<Bundle>> stored = house_->store.Find(name_);
+  if (!stored.ok() || !stored->empty()) {
+    return LoseTransfer(absl::DataLossError("damaged, and perhaps stored"));
+  }
   const absl::Status cut = partial_->CutTo(offset);
-  if (!cut.ok()) return OnSpoolError(cut);
+  // Half cut: journal and bytes may contradict each other.
+  if (!cut.ok()) return LoseTransfer(cut);
+  // What a sync beside us covers ends there as well.
+  sync_offset_ = std::min(sync_offset_, partial_->received());
   const Rewind rewind = state_->CutBack(partial_->received());
   if (current_ != nullptr) current_->inside_->Send(rewind);
 }
@@ -149,7 +158,8 @@ void LiveRecording::CloseAsMismatch(const Digest& received) {
   // Rare, so on the strand: nothing may come between the record and its sync.
   absl::Status synced = partial_->BeginSync().status();
   if (synced.ok()) synced = partial_->Sync();
-  if (!synced.ok()) return OnSpoolError(synced);
+  // The journal may say by now that this transfer ended: it cannot go on.
+  if (!synced.ok()) return LoseTransfer(synced);
   house_->spool.CloseMismatched(name_, id);
   partial_ = nullptr;
   state_.reset();
@@ -171,6 +181,7 @@ void LiveRecording::Commit() {
     finish_.reset();
     finish_sync_ = FinishSync::kNone;
   }
+  if (committing_->doubtful) return DoubtSpool();
   const Finished& finished = committing_->finished;
   absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
       house_->store.Open(committing_->source);
@@ -178,6 +189,7 @@ void LiveRecording::Commit() {
   const absl::StatusOr<Bundle> stored =
       (*upload)->Commit(finished.size, finished.sha256);
   if (absl::IsAlreadyExists(stored.status())) return OnConflict();
+  committing_->doubtful = absl::IsDataLoss(stored.status());
   if (!stored.ok()) return RetryCommit(stored.status());
   OnStored(*stored);
 }
@@ -187,6 +199,7 @@ void LiveRecording::OnStored(const Bundle& bundle) {
   const Finished finished = committing_->finished;
   const TransferId id = committing_->source.transfer_id;
   committing_.reset();
+  commit_failures_ = 0;
   in_store_ = {.bundle = bundle, .sha256 = finished.sha256};
   Log(Severity::kInfo, "recording stored",
       {{"recording", name_.ToString()},
@@ -194,7 +207,8 @@ void LiveRecording::OnStored(const Bundle& bundle) {
        {"location", bundle.location},
        {"size", finished.size},
        {"sha256", finished.sha256.ToHex()}});
-  if (current_ != nullptr) {
+  // A stream that has not declared anything yet will, and is answered then.
+  if (current_ != nullptr && current_asked_) {
     current_->inside_->Send(
         Stored{.size = finished.size, .sha256 = finished.sha256});
     End({.status = absl::OkStatus()});
@@ -225,19 +239,20 @@ void LiveRecording::OnConflict() {
     return End({.status = absl::UnavailableError(
                     "the gateway's storage does not answer")});
   }
-  AnswerFromStore(finish);  // names the stored hash once it is known
+  // Names the stored hash once it is known.
+  if (current_asked_) AnswerFromStore(finish);
 }
 
 void LiveRecording::RetryCommit(const absl::Status& why) {
   Log(Severity::kAlarm, "the store does not take a recording; it waits",
       {{"recording", name_.ToString()},
        {"transfer_id", committing_->source.transfer_id.ToString()},
-       {"attempt", committing_->failures + 1},
+       {"attempt", commit_failures_ + 1},
        {"reason", why.message()}});
-  const double growth = std::pow(2.0, std::min(committing_->failures, 16));
+  const double growth = std::pow(2.0, std::min(commit_failures_, 16));
   const absl::Duration most =
       std::min(kCommitRetryMost, growth * kCommitRetryFirst);
-  ++committing_->failures;
+  ++commit_failures_;
   if (!committing_->retry_set) {
     committing_->retry_set = true;
     strand_.PostAfter(
@@ -249,6 +264,17 @@ void LiveRecording::RetryCommit(const absl::Status& why) {
         });
   }
   PauseStream(Pause::Reason::kStoreAway, house_->options.pause);
+}
+
+// What the store read back was not what was received: the medium below the
+// spool may be to blame.
+void LiveRecording::DoubtSpool() {
+  const Committing doubted = *std::exchange(committing_, std::nullopt);
+  if (const absl::Status loaded = EnsureLoaded(); !loaded.ok()) {
+    committing_ = doubted;
+    return RetryCommit(loaded);
+  }
+  FinishFromSpool();
 }
 
 void LiveRecording::AnswerFromStore(const Finish& finish) {
@@ -308,6 +334,18 @@ void LiveRecording::OnLeftover(const Unstored& unstored) {
   // A device that came first may have brought it further already.
   if (committing_ || in_store_ || finish_) return;
   if (unstored.bytes_missing) return OnLeftoverWithoutBytes(unstored);
+  const absl::StatusOr<std::vector<Bundle>> stored = house_->store.Find(name_);
+  if (stored.ok() && !stored->empty()) {
+    // The crash came before the spool forgot it. The two may be one file: it is
+    // compared, and not opened for writing.
+    committing_ =
+        Committing{.source = {.name = name_,
+                              .transfer_id = unstored.id,
+                              .path = house_->spool.BytesPath(unstored.id),
+                              .extension = unstored.extension},
+                   .finished = unstored.finished};
+    return Commit();
+  }
   const absl::Status loaded = EnsureLoaded();
   if (!loaded.ok()) {
     return Log(Severity::kAlarm, "spool: a finished transfer cannot be read",
@@ -315,12 +353,20 @@ void LiveRecording::OnLeftover(const Unstored& unstored) {
                 {"transfer_id", unstored.id.ToString()},
                 {"reason", loaded.message()}});
   }
+  FinishFromSpool();
+}
+
+// What the journal says is finished is hashed again, then stored.
+void LiveRecording::FinishFromSpool() {
   if (partial_ == nullptr || !partial_->finished()) {
     // After a power cut the bytes are not all what the journal said: the
     // device, which has no answer yet, sends the rest again.
-    return Log(Severity::kWarning, "spool: a finished transfer is incomplete",
-               {{"recording", name_.ToString()},
-                {"transfer_id", unstored.id.ToString()}});
+    Log(Severity::kWarning, "spool: a finished transfer is incomplete",
+        {{"recording", name_.ToString()}});
+    if (current_ != nullptr && state_) {
+      current_->inside_->Send(state_->CutBack(state_->received()));
+    }
+    return;
   }
   finish_ = Finish{.size = partial_->finished()->size,
                    .sha256 = partial_->finished()->sha256};

@@ -111,7 +111,9 @@ TransferView LiveRecording::View() const {
 }
 
 void LiveRecording::End(StreamEnd end) {
-  if (current_ != nullptr) current_->inside_->End(end);
+  if (current_ == nullptr) return;
+  current_ended_ = true;
+  current_->inside_->End(end);
 }
 
 void LiveRecording::PauseStream(Pause::Reason reason,
@@ -149,6 +151,14 @@ void LiveRecording::OnAttach(const std::shared_ptr<Stream>& stream,
     if (takeovers_.size() > kTakeoversAMinuteMax) takeovers_.pop_front();
   }
   current_ = stream;
+  current_ended_ = false;
+  current_asked_ = false;
+  // What an older stream declared binds nobody, unless it was found to be true.
+  const bool found_true = finish_ && partial_ != nullptr &&
+                          partial_->finished() &&
+                          partial_->finished()->size == finish_->size &&
+                          partial_->finished()->sha256 == finish_->sha256;
+  if (!found_true) finish_.reset();
   if (house_->draining) {
     return End({.status = absl::UnavailableError("the gateway is stopping"),
                 .reason = EndReason::kStopping});
@@ -216,6 +226,8 @@ absl::Status LiveRecording::CheckRoom(const Begin& begin) const {
       begin.size.value_or(0) > state_->received()
           ? *begin.size - state_->received()
           : 0;
+  // All is here: it needs no room, and storing it may make some.
+  if (begin.size && missing == 0) return absl::OkStatus();
   const uint64_t reserve = house_->options.spool_reserve_bytes;
   if (free < reserve || free - reserve < missing) {
     return absl::ResourceExhaustedError("the spool is full");
@@ -259,7 +271,9 @@ void LiveRecording::SendReady() {
 
 void LiveRecording::OnChunk(const std::shared_ptr<Stream>& stream,
                             const Chunk& chunk, bool crc_is_good) {
-  if (stream != current_ || stream->inside_->ended) return;
+  // A stream that was closed or overtaken still counts with all that it had
+  // queued by then.
+  if (stream != current_ || current_ended_) return;
   // Nothing is missing, or nothing more is taken.
   if (!state_ || finish_ || draining_) return;
   using Kind = TransferState::ChunkVerdict::Kind;

@@ -55,8 +55,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   struct Committing {
     StoreSource source;
     Finished finished;
-    int failures = 0;
     bool retry_set = false;
+    // The store got other bytes than we meant to give: ours are read again.
+    bool doubtful = false;
   };
   // Hashes a bundle whose hash nobody remembers, in steps.
   struct StoreReading {
@@ -83,7 +84,8 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // live_sync.cc: durability
   void SyncSoon();
   void StartSync();
-  void OnSynced(uint64_t offset, const absl::Status& status);
+  void OnSynced(const absl::Status& status);
+  void SyncNext();
   void OnSpoolError(const absl::Status& status);
   void LoseTransfer(const absl::Status& why);
   void StepHash();
@@ -109,6 +111,8 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void RetryCommit(const absl::Status& why);
   void OnLeftover(const Unstored& unstored);
   void OnLeftoverWithoutBytes(const Unstored& unstored);
+  void FinishFromSpool();
+  void DoubtSpool();
   absl::Status LookIntoStore();
   StoreSource SourceOf(const Partial& partial) const;
 
@@ -122,6 +126,8 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
 
   // --- on the strand alone ---
   std::shared_ptr<Stream> current_;
+  bool current_ended_ = false;  // by us: nothing more of it has an effect
+  bool current_asked_ = false;  // its Finish came
   // Shared with a Sync that runs beside the strand.
   std::shared_ptr<Partial> partial_;
   std::optional<TransferState> state_;  // exactly while partial_ is there
@@ -129,6 +135,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   std::optional<StoreReading> store_reading_;
 
   bool sync_running_ = false;
+  uint64_t sync_offset_ = 0;  // what the running sync makes durable
   bool sync_timer_set_ = false;
   bool hash_step_posted_ = false;
   // The sync that makes the Finished record durable.
@@ -140,6 +147,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // Everything is durable in the spool and on its way into the store; partial_
   // is closed.
   std::optional<Committing> committing_;
+  int commit_failures_ = 0;  // since it was finished
 
   std::deque<absl::Time> takeovers_;
   bool busy_ = false;

@@ -27,7 +27,7 @@ absl::Duration LiveRecording::AckEvery() const {
 }
 
 void LiveRecording::SyncSoon() {
-  if (sync_running_) return;  // OnSynced looks again
+  if (sync_running_) return;  // SyncNext looks again
   const uint64_t waiting = state_->received() - state_->durable();
   if (waiting >= AckEveryBytes()) return StartSync();
   if (sync_timer_set_ || waiting == 0) return;
@@ -46,34 +46,41 @@ void LiveRecording::StartSync() {
   const absl::StatusOr<uint64_t> offset = partial_->BeginSync();
   if (!offset.ok()) return OnSpoolError(offset.status());
   sync_running_ = true;
+  sync_offset_ = *offset;
   // Beside the strand: chunks go on being written, and the syncs of other
   // transfers run at the same time, so that the file system joins them.
-  house_->executor.Post([self = shared_from_this(), partial = partial_,
-                         offset = *offset] {
+  house_->executor.Post([self = shared_from_this(), partial = partial_] {
     absl::Status synced = partial->Sync();
-    self->Post([self = self.get(), partial, offset, synced] {
+    self->Post([self = self.get(), partial, synced] {
       self->sync_running_ = false;
-      if (self->partial_ == partial) self->OnSynced(offset, synced);
+      if (self->partial_ == partial) return self->OnSynced(synced);
+      // That transfer is gone; the one behind it had to wait.
+      self->SyncNext();
     });
   });
 }
 
-void LiveRecording::OnSynced(uint64_t offset, const absl::Status& status) {
-  // Without descriptors or memory nothing was tried, so nothing is in doubt.
-  if (absl::IsUnavailable(status)) return OnSpoolError(status);
-  if (!status.ok()) return LoseTransfer(status);
-  partial_->EndSync(offset);
-  state_->Synced(offset);
-  if (finish_sync_ == FinishSync::kRunning) return Commit();
+// Begins what could not begin while another sync ran.
+void LiveRecording::SyncNext() {
   if (finish_sync_ == FinishSync::kWanted) {
     finish_sync_ = FinishSync::kRunning;
     return StartSync();
   }
-  if (current_ != nullptr) {
+  if (state_) SyncSoon();
+}
+
+void LiveRecording::OnSynced(const absl::Status& status) {
+  // Without descriptors or memory nothing was tried, so nothing is in doubt.
+  if (absl::IsUnavailable(status)) return OnSpoolError(status);
+  if (!status.ok()) return LoseTransfer(status);
+  partial_->EndSync(sync_offset_);
+  state_->Synced(sync_offset_);
+  if (finish_sync_ == FinishSync::kRunning) return Commit();
+  if (finish_sync_ == FinishSync::kNone && current_ != nullptr) {
     current_->inside_->Send(Ack{.durable_offset = state_->durable(),
                                 .credit_bytes = house_->CreditBytes()});
   }
-  SyncSoon();
+  SyncNext();
 }
 
 // The transfer stays as it is and the device tries again; what is lost is lost.

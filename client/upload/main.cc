@@ -1,0 +1,5 @@
+#include "client/upload/upload_main.h"
+
+int main(int argc, char** argv) {
+  return schleuse::client::UploadMain(argc, argv);
+}

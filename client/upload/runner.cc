@@ -1,0 +1,150 @@
+#include "client/upload/runner.h"
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "base/status.h"
+#include "base/utf8.h"
+#include "client/link/grpc_link.h"
+#include "client/upload/recording_id.h"
+#include "client/uploader/file_source.h"
+#include "client/uploader/upload.h"
+
+namespace schleuse::client {
+namespace {
+
+// For the metadata; a name that is no text is of no use there.
+std::string OriginalName(absl::string_view file) {
+  const absl::string_view name = BaseName(file);
+  return IsUtf8(name) ? std::string(name) : RecordingIdOf(file);
+}
+
+}  // namespace
+
+// One recording on its way. All but Begin and Stop happens on its strand.
+class Runner::Job final : public UploadObserver,
+                          public std::enable_shared_from_this<Job> {
+ public:
+  Job(Runner& runner, size_t index, int lane)
+      : runner_(runner),
+        index_(index),
+        lane_(lane),
+        strand_(runner.executor_) {}
+
+  void Begin() {
+    strand_.Post([self = shared_from_this()] { self->Run(); });
+  }
+  void Stop() {
+    strand_.Post([self = shared_from_this()] {
+      if (self->upload_ != nullptr) self->upload_->Stop();
+    });
+  }
+
+  void OnProgress(const Progress& progress) override {
+    runner_.board_.Progressed(index_, progress);
+  }
+  void OnDone(const UploadResult& result) override {
+    runner_.board_.Finished(index_, result);
+    // Not from within the upload that is to go.
+    strand_.Post([self = shared_from_this()] {
+      self->upload_ = nullptr;
+      self->link_ = nullptr;
+      self->source_ = nullptr;
+      self->runner_.JobOver(self->index_, self->lane_);
+    });
+  }
+
+ private:
+  void Run() {
+    const Arguments::Recording& recording =
+        runner_.arguments_.recordings[index_];
+    runner_.board_.Started(index_);
+    std::error_code error;  // leaves an empty path, which cannot be opened
+    absl::StatusOr<std::unique_ptr<FileSource>> source = FileSource::Open(
+        runner_.disk_,
+        std::filesystem::absolute(recording.file, error).string());
+    if (!source.ok()) {
+      return OnDone({source.status(), recording.name, std::nullopt, {}});
+    }
+    source_ = *std::move(source);
+    link_ = std::make_unique<GrpcLink>(runner_.connections_, lane_, strand_);
+    Metadata metadata = runner_.arguments_.metadata;
+    metadata.original_file_name = OriginalName(recording.file);
+    upload_ = std::make_unique<Upload>(
+        recording.name, std::move(metadata), runner_.arguments_.priority,
+        runner_.arguments_.upload, *source_, *link_, strand_, runner_.clock_,
+        runner_.random_, *this);
+    upload_->Start();
+  }
+
+  Runner& runner_;
+  const size_t index_;
+  const int lane_;
+  Strand strand_;
+  std::unique_ptr<FileSource> source_;
+  std::unique_ptr<GrpcLink> link_;
+  std::unique_ptr<Upload> upload_;
+};
+
+Runner::Runner(const Arguments& arguments, const Disk& disk,
+               Connections& connections, Executor& executor, const Clock& clock,
+               Random& random, Board& board,
+               absl::AnyInvocable<void()> on_all_over)
+    : arguments_(arguments),
+      disk_(disk),
+      connections_(connections),
+      executor_(executor),
+      clock_(clock),
+      random_(random),
+      board_(board),
+      on_all_over_(std::move(on_all_over)) {}
+
+Runner::~Runner() = default;
+
+void Runner::Start() {
+  {
+    MutexLock lock(mutex_);
+    lanes_ = arguments_.parallel;
+  }
+  for (int lane = 0; lane < arguments_.parallel; ++lane) FillLane(lane);
+}
+
+void Runner::FillLane(int lane) {
+  std::shared_ptr<Job> job;
+  bool all_over = false;
+  {
+    MutexLock lock(mutex_);
+    if (stopping_ || next_ == arguments_.recordings.size()) {
+      all_over = --lanes_ == 0;
+    } else {
+      const size_t index = next_++;
+      job = std::make_shared<Job>(*this, index, lane);
+      jobs_[index] = job;
+    }
+  }
+  if (job != nullptr) job->Begin();
+  if (all_over) on_all_over_();
+}
+
+void Runner::JobOver(size_t index, int lane) {
+  {
+    MutexLock lock(mutex_);
+    jobs_.erase(index);
+  }
+  FillLane(lane);
+}
+
+void Runner::Stop() {
+  std::map<size_t, std::shared_ptr<Job>> jobs;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    jobs = jobs_;
+  }
+  for (const auto& [index, job] : jobs) job->Stop();
+}
+
+}  // namespace schleuse::client

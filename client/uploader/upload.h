@@ -1,0 +1,229 @@
+// Brings one recording to Stored, over as many streams as it takes. It knows
+// the rules of the protocol; bytes, links, time and chance come from outside.
+#ifndef SCHLEUSE_CLIENT_UPLOADER_UPLOAD_H_
+#define SCHLEUSE_CLIENT_UPLOADER_UPLOAD_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/limits.h"
+#include "base/random.h"
+#include "base/recording_name.h"
+#include "client/uploader/backoff.h"
+#include "client/uploader/link.h"
+#include "client/uploader/messages.h"
+#include "client/uploader/source.h"
+#include "client/uploader/source_hash.h"
+#include "crypto/digest.h"
+
+namespace schleuse::client {
+
+struct UploadOptions {
+  // Data of one chunk, in bytes: 128 KiB to 1 MiB suit docks, 16 to 64 KiB
+  // radios. The gateway may ask for less.
+  uint64_t chunk_bytes = 256 * 1024;
+  // Data sent behind Begin before Ready has come, in bytes.
+  uint64_t early_bytes = limits::kEarlyBytesMax;
+  // Waits before trying again: uniform between zero and a bound that doubles
+  // from the first to the second of these, until there is progress.
+  absl::Duration backoff_initial = absl::Milliseconds(500);
+  absl::Duration backoff_max = absl::Seconds(60);
+  // A stream on which neither a request is taken nor a reply comes for so long,
+  // while one is due, is given up. A slow one that moves is not.
+  absl::Duration stall_after = absl::Seconds(60);
+  // Gives up when there was no progress for so long and no stream stands.
+  absl::Duration retry_for = absl::InfiniteDuration();
+};
+
+enum class UploadState {
+  kConnecting,  // Begin is on its way
+  kSending,
+  kVerifying,  // all is sent; the gateway compares and stores
+  kWaiting,    // see Progress::reason and wait_until
+  kStored,
+  kFailed,
+};
+// "connecting", "sending", ...
+absl::string_view ToString(UploadState state);
+
+// All numbers are bytes unless the name says otherwise.
+struct Progress {
+  UploadState state = UploadState::kConnecting;
+  std::string reason;  // in kWaiting: why, for a person
+  // In kWaiting: when it tries again. Far from exact: a person's clue.
+  absl::Time wait_until = absl::InfinitePast();
+  uint64_t size = 0;
+  // Up to where the recording was sent on the present stream or, without one,
+  // is known to be at the gateway.
+  uint64_t position = 0;
+  // The last Ack's word; goes down only if the gateway says that it lost bytes.
+  uint64_t durable = 0;
+
+  // --- counted over all streams ---
+  uint64_t sent = 0;  // data of all chunks ever sent, those sent twice included
+  // Sent and not acknowledged when their stream broke, or sent ahead of a Ready
+  // that said the gateway holds them: what may be sent twice without fault.
+  uint64_t unacknowledged = 0;
+  uint64_t rewound = 0;  // sent and asked for again by Rewind
+  int attempts = 0;      // streams opened
+};
+
+struct UploadResult {
+  // OK                 stored: the final store holds exactly these bytes
+  // Cancelled          Stop() was called
+  // DeadlineExceeded   gave up after UploadOptions::retry_for
+  // DataLoss           somebody must be called: bytes differ where they must
+  // not Aborted            another program uploads the same recording
+  // FailedPrecondition held for an operator, or the source changed
+  // others             refused by the gateway, or the source cannot be read
+  absl::Status status;
+  // As stored; its recording_id may have been lengthened (see Upload).
+  RecordingName name;
+  std::optional<Digest> sha256;  // set at least when stored
+  Progress progress;
+};
+
+// Called on the upload's strand. Must not destroy the Upload inside a call.
+class UploadObserver {
+ public:
+  virtual ~UploadObserver() = default;
+  // Something changed; comes with every chunk, so be quick.
+  virtual void OnProgress(const Progress& progress) = 0;
+  // Once, at the end; nothing follows.
+  virtual void OnDone(const UploadResult& result) = 0;
+};
+
+// All calls, events and destruction happen on `strand` (or where nothing runs
+// on it any more). What it is given must outlive it; `link` is used by this
+// upload alone.
+//
+// If the gateway holds other bytes under the recording's name it is sent once
+// more as `<recording_id>~<first 8 hex digits of its SHA-256>`. Where that
+// would exceed the 128 characters of an id, recording_id is cut to its first
+// 119 characters before; the digits keep such names apart.
+class Upload final : public LinkEvents {
+ public:
+  Upload(RecordingName name, Metadata metadata, Priority priority,
+         UploadOptions options, Source& source, Link& link, Strand& strand,
+         const Clock& clock, Random& random, UploadObserver& observer);
+  ~Upload() override;
+
+  Upload(const Upload&) = delete;
+  Upload& operator=(const Upload&) = delete;
+
+  // Once. OnDone may come inside this call.
+  void Start();
+  // Ends the upload, if it has not ended, with Cancelled. The gateway keeps
+  // what it has; another Upload of the same recording goes on from there.
+  void Stop();
+
+  const Progress& progress() const { return progress_; }
+  const RecordingName& name() const { return name_; }
+
+  void OnSent(uint64_t stream) override;
+  void OnReply(uint64_t stream, Reply reply) override;
+  void OnClosed(uint64_t stream, absl::Status status,
+                ErrorDetail detail) override;
+
+ private:
+  enum class Phase {
+    kIdle,        // Start was not called
+    kConnecting,  // Begin is sent, Ready not here
+    kSending,
+    kFinishing,  // Finish is sent
+    kWaiting,
+    kRenaming,  // hashing, to know the other name
+    kDone,
+  };
+  enum class Sending { kNothing, kBegin, kChunk, kFinish };
+
+  // --- the present stream ---
+  struct Stream {
+    uint64_t begin = 0;  // where its chunks began
+    uint64_t base = 0;   // credit counts from here: durable, or held at Ready
+    uint64_t end = 0;    // of the last chunk sent: where the next one begins
+    uint64_t held = 0;   // the gateway can have bytes up to here, no further
+    uint64_t credit = 0;
+    uint64_t chunk_bytes = 0;
+    bool already_stored = false;
+    Sending sending = Sending::kNothing;
+    std::optional<Chunk> prepared;  // begins at `end`
+    absl::Time moved;               // when something last did
+  };
+
+  void Open();
+  void On(const Ready& ready);
+  void On(const Ack& ack);
+  void On(const Rewind& rewind);
+  void On(const Pause& pause);
+  void On(const Stored& stored);
+
+  // Does all that can be done now: sends, prepares, hashes.
+  void Advance();
+  void SendNext();
+  void Prepare();
+  uint64_t Sendable() const;
+  void SendFinish();
+  uint64_t HashTarget() const;
+  void CatchUp();
+  void Rename();
+
+  // The stream is over, by the gateway's or the link's word.
+  void Judge(const absl::Status& status, const ErrorDetail& detail);
+  // The stream is over, by our decision.
+  void GiveUpStream(Link::Why why, const absl::Status& status);
+  void AccountForBrokenStream();
+  void RenameOrFail(const absl::Status& status, const ErrorDetail& detail);
+  void Retry(absl::Duration wait, std::string reason);
+  void WatchForStall(absl::Duration after);
+  void WatchForDeadline();
+  absl::Duration StallLimit() const;
+  absl::Time Deadline() const { return last_progress_ + options_.retry_for; }
+  void GiveUp();
+
+  void NoteProgress();
+  void Enter(Phase phase, UploadState state);
+  void Report();
+  void End(absl::Status status);
+  bool streaming() const;
+  void PostAfter(absl::Duration delay, Task task);
+
+  RecordingName name_;
+  Metadata metadata_;
+  const Priority priority_;
+  const UploadOptions options_;
+  Source& source_;
+  Link& link_;
+  Strand& strand_;
+  const Clock& clock_;
+  Random& random_;
+  UploadObserver& observer_;
+
+  Phase phase_ = Phase::kIdle;
+  uint64_t stream_number_ = 0;
+  Stream stream_;
+  Progress progress_;
+  SourceHash hash_;
+  bool catching_up_ = false;  // a task of CatchUp is posted
+  std::optional<Digest> sha256_;
+
+  Backoff backoff_;
+  uint64_t best_ = 0;  // the most that the gateway said it holds
+  absl::Time last_progress_;
+  int takeovers_ = 0;  // without progress in between
+  int slow_verifications_ = 0;
+  bool renamed_ = false;
+  // Posted tasks watch it to know whether we still live.
+  std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
+};
+
+}  // namespace schleuse::client
+
+#endif  // SCHLEUSE_CLIENT_UPLOADER_UPLOAD_H_

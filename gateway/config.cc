@@ -1,0 +1,165 @@
+#include "gateway/config.h"
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/limits.h"
+#include "base/status.h"
+#include "gateway/settings/text_settings.h"
+#include "proto/config.pb.h"
+
+namespace schleuse {
+namespace {
+
+constexpr uint64_t kMebibyte = uint64_t{1} << 20;
+constexpr int kWorkerThreadsMax = 1024;
+
+// Without what makes two spellings of one path: empty, "." and ".." segments.
+// Symbolic links are not looked at.
+std::string Normal(absl::string_view path) {
+  std::vector<absl::string_view> parts;
+  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+    if (part.empty() || part == ".") continue;
+    if (part != "..") {
+      parts.push_back(part);
+    } else if (!parts.empty()) {
+      parts.pop_back();
+    }
+  }
+  return absl::StrCat("/", absl::StrJoin(parts, "/"));
+}
+
+bool IsWithin(absl::string_view path, absl::string_view directory) {
+  const std::string inner = Normal(path);
+  const std::string outer = Normal(directory);
+  return inner == outer || outer == "/" ||
+         absl::StartsWith(inner, absl::StrCat(outer, "/"));
+}
+
+// Turns the proto into a Config and gathers what is wrong with it.
+class Reader {
+ public:
+  Reader(const Disk& disk, absl::string_view path, absl::string_view text)
+      : disk_(disk), base_(ParentOf(path)), settings_(path, text, proto_) {}
+
+  absl::StatusOr<Config> Read() {
+    const std::optional<ListenAddress> listen = ReadListen();
+    const std::string spool =
+        ReadPath("spool_directory", proto_.spool_directory());
+    const std::string store =
+        ReadPath("store.file.root", proto_.store().file().root());
+    CheckApart(spool, store);
+    const auto& tls = proto_.tls();
+    const std::string chain = ReadFileName("tls.certificate_chain_file",
+                                           tls.certificate_chain_file());
+    const std::string key =
+        ReadFileName("tls.private_key_file", tls.private_key_file());
+    const std::string root = ReadFileName("tls.root_certificates_file",
+                                          tls.root_certificates_file());
+    std::vector<std::string> lists;
+    for (int i = 0; i < tls.revocation_list_files_size(); ++i) {
+      lists.push_back(
+          ReadFileName(absl::StrCat("tls.revocation_list_files[", i, "]"),
+                       tls.revocation_list_files(i)));
+    }
+    const std::string roster =
+        ReadFileName("roster_file", proto_.roster_file());
+    CheckLimits();
+    CheckRange("drain_seconds", proto_.drain_seconds(), 1, 600);
+
+    RETURN_IF_ERROR(settings_.status());
+    return Config{
+        .listen = *listen,
+        .spool_directory = spool,
+        .store_root = store,
+        .store_read_back = proto_.store().file().read_back(),
+        .certificate_chain_file = chain,
+        .private_key_file = key,
+        .root_certificates_file = root,
+        .revocation_list_files = std::move(lists),
+        .roster_file = roster,
+        .credit_bytes_total = proto_.limits().credit_bytes_total(),
+        .streams_max = static_cast<int>(proto_.limits().streams()),
+        .spool_reserve_bytes = proto_.limits().spool_reserve_bytes(),
+        .worker_threads = static_cast<int>(proto_.limits().worker_threads()),
+        .drain = absl::Seconds(proto_.drain_seconds()),
+    };
+  }
+
+ private:
+  std::optional<ListenAddress> ReadListen() {
+    if (proto_.listen().empty()) {
+      settings_.Missing("listen");
+      return std::nullopt;
+    }
+    absl::StatusOr<ListenAddress> address =
+        ListenAddress::Parse(proto_.listen());
+    if (address.ok()) return *std::move(address);
+    settings_.Mistake("listen", address.status().message());
+    return std::nullopt;
+  }
+
+  // Else a camera could be called as the spool is.
+  void CheckApart(const std::string& spool, const std::string& store) {
+    if (spool.empty() || store.empty()) return;
+    if (!IsWithin(spool, store) && !IsWithin(store, spool)) return;
+    settings_.Mistake("store.file.root",
+                      "store and spool must not lie one in the other");
+  }
+
+  void CheckLimits() {
+    const auto& limits = proto_.limits();
+    CheckRange("limits.credit_bytes_total", limits.credit_bytes_total(),
+               64 * kMebibyte, 64 * 1024 * kMebibyte);
+    CheckRange("limits.streams", limits.streams(), 1, limits::kStreamsMax);
+    CheckRange("limits.worker_threads", limits.worker_threads(), 0,
+               kWorkerThreadsMax);
+  }
+
+  // An absolute path without a slash at its end; empty if it is missing.
+  std::string ReadPath(absl::string_view field, const std::string& text) {
+    if (text.empty()) {
+      settings_.Missing(field);
+      return "";
+    }
+    std::string path = text[0] == '/' ? text : JoinPath(base_, text);
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
+  }
+
+  std::string ReadFileName(absl::string_view field, const std::string& text) {
+    const std::string path = ReadPath(field, text);
+    if (path.empty()) return path;
+    const absl::Status read =
+        ReadFile(disk_, path, limits::kSettingsBytesMax).status();
+    if (!read.ok()) settings_.Mistake(field, read.message());
+    return path;
+  }
+
+  void CheckRange(absl::string_view field, uint64_t value, uint64_t least,
+                  uint64_t most) {
+    if (value >= least && value <= most) return;
+    settings_.Mistake(field, absl::StrCat("must be ", least, " to ", most));
+  }
+
+  const Disk& disk_;
+  const std::string base_;
+  config::v1::GatewayConfig proto_;
+  TextSettings settings_;
+};
+
+}  // namespace
+
+absl::StatusOr<Config> Config::Load(const Disk& disk, absl::string_view path) {
+  ASSIGN_OR_RETURN(const std::string text,
+                   ReadFile(disk, path, limits::kSettingsBytesMax));
+  return Reader(disk, path, text).Read();
+}
+
+}  // namespace schleuse

@@ -1,0 +1,45 @@
+// The gateway's configuration as an operator wrote it (proto/config.proto),
+// checked: what a Config holds can be used as it is.
+#ifndef SCHLEUSE_GATEWAY_CONFIG_H_
+#define SCHLEUSE_GATEWAY_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "disk/disk.h"
+#include "gateway/rpc/listen_address.h"
+
+namespace schleuse {
+
+// All paths are absolute.
+struct Config {
+  ListenAddress listen;
+  std::string spool_directory;
+  std::string store_root;
+  bool store_read_back;
+  std::string certificate_chain_file;
+  std::string private_key_file;
+  std::string root_certificates_file;
+  std::vector<std::string> revocation_list_files;
+  std::string roster_file;
+  uint64_t credit_bytes_total;
+  int streams_max;
+  uint64_t spool_reserve_bytes;
+  int worker_threads;  // 0: four for each processor
+  absl::Duration drain;
+
+  // Reads the configuration at `path`, an absolute path. Files that it names
+  // need only be readable; what they hold is for those who use them.
+  //   InvalidArgument  it is wrong; the message lists every mistake, one a
+  //                    line: "/etc/schleuse/gateway.textproto:7: listen: ..."
+  //   others           `path` itself cannot be read, as ReadFile says
+  static absl::StatusOr<Config> Load(const Disk& disk, absl::string_view path);
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_CONFIG_H_

@@ -1,0 +1,215 @@
+#include "gateway/config.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "base/status_matchers.h"
+#include "disk/fake_disk.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace schleuse {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Matcher;
+using ::testing::StartsWith;
+
+constexpr char kPath[] = "/etc/gateway.textproto";
+
+constexpr char kLeast[] = R"(listen: "10.0.0.5:8443"
+spool_directory: "/srv/spool"
+store { file { root: "/srv/store" } }
+tls {
+  certificate_chain_file: "chain.pem"
+  private_key_file: "gateway.key"
+  root_certificates_file: "/etc/pki/root.pem"
+}
+roster_file: "roster.textproto"
+)";
+
+// `text` as the configuration on a disk that has the files which kLeast names.
+absl::StatusOr<Config> Load(absl::string_view text) {
+  FakeDisk disk;
+  EXPECT_OK(MakeDirectories(disk, "/etc/pki"));
+  for (const char* file : {"chain.pem", "gateway.key", "pki/root.pem",
+                           "roster.textproto", "crl-1.pem", "crl-2.pem"}) {
+    EXPECT_OK(disk.Create(JoinPath("/etc", file)));
+  }
+  EXPECT_OK(WriteFileAtomically(disk, kPath, text));
+  return Config::Load(disk, kPath);
+}
+
+std::vector<std::string> MistakesIn(absl::string_view text) {
+  const absl::Status status = Load(text).status();
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument));
+  return absl::StrSplit(status.message(), '\n');
+}
+
+Matcher<std::string> At(int line, const std::string& words) {
+  return AllOf(StartsWith(absl::StrCat(kPath, ":", line, ": ")),
+               HasSubstr(words));
+}
+
+TEST(ConfigTest, FillsInWhatIsNotSaid) {
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(kLeast));
+  EXPECT_EQ(config.listen.ToString(), "10.0.0.5:8443");
+  EXPECT_EQ(config.spool_directory, "/srv/spool");
+  EXPECT_EQ(config.store_root, "/srv/store");
+  EXPECT_FALSE(config.store_read_back);
+  EXPECT_THAT(config.revocation_list_files, IsEmpty());
+  EXPECT_EQ(config.credit_bytes_total, uint64_t{1} << 30);
+  EXPECT_EQ(config.streams_max, 2048);
+  EXPECT_EQ(config.spool_reserve_bytes, uint64_t{1} << 30);
+  EXPECT_EQ(config.worker_threads, 0);
+  EXPECT_EQ(config.drain, absl::Seconds(30));
+}
+
+TEST(ConfigTest, RelativePathsBeginBesideTheConfiguration) {
+  ASSERT_OK_AND_ASSIGN(
+      const Config config,
+      Load(absl::StrReplaceAll(
+          kLeast, {{"/srv/spool", "spool"}, {"/srv/store", "../data/store"}})));
+  EXPECT_EQ(config.spool_directory, "/etc/spool");
+  EXPECT_EQ(config.store_root, "/etc/../data/store");
+  EXPECT_EQ(config.certificate_chain_file, "/etc/chain.pem");
+  EXPECT_EQ(config.private_key_file, "/etc/gateway.key");
+  EXPECT_EQ(config.root_certificates_file, "/etc/pki/root.pem");
+  EXPECT_EQ(config.roster_file, "/etc/roster.textproto");
+}
+
+TEST(ConfigTest, ReadsWhatIsSaid) {
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(R"(listen: "[::1]:0"
+spool_directory: "/srv/spool"
+store { file { root: "/srv/store" read_back: true } }
+tls {
+  certificate_chain_file: "chain.pem"
+  private_key_file: "gateway.key"
+  root_certificates_file: "pki/root.pem"
+  revocation_list_files: "crl-1.pem"
+  revocation_list_files: "crl-2.pem"
+}
+roster_file: "roster.textproto"
+limits {
+  credit_bytes_total: 67108864
+  streams: 4096
+  spool_reserve_bytes: 5
+  worker_threads: 3
+}
+drain_seconds: 600
+)"));
+  EXPECT_EQ(config.listen.ToString(), "[::1]:0");
+  EXPECT_TRUE(config.store_read_back);
+  EXPECT_THAT(config.revocation_list_files,
+              ElementsAre("/etc/crl-1.pem", "/etc/crl-2.pem"));
+  EXPECT_EQ(config.credit_bytes_total, uint64_t{64} << 20);
+  EXPECT_EQ(config.streams_max, 4096);
+  EXPECT_EQ(config.spool_reserve_bytes, 5);
+  EXPECT_EQ(config.worker_threads, 3);
+  EXPECT_EQ(config.drain, absl::Minutes(10));
+}
+
+TEST(ConfigTest, ListsEverythingThatIsMissing) {
+  EXPECT_THAT(MistakesIn(""),
+              ElementsAre(At(1, "listen: is missing"),
+                          At(1, "spool_directory: is missing"),
+                          At(1, "store.file.root: is missing"),
+                          At(1, "tls.certificate_chain_file: is missing"),
+                          At(1, "tls.private_key_file: is missing"),
+                          At(1, "tls.root_certificates_file: is missing"),
+                          At(1, "roster_file: is missing")));
+}
+
+TEST(ConfigTest, ListsEveryMistakeWithItsLine) {
+  EXPECT_THAT(
+      MistakesIn(R"(listen: "gateway.police.example:8443"
+spool_directory: ""
+store {
+  file { }
+}
+tls {
+  certificate_chain_file: "no-such.pem"
+  private_key_file: "pki"
+  revocation_list_files: "crl-1.pem"
+  revocation_list_files: "crl-3.pem"
+}
+roster_file: "/roster"
+limits {
+  credit_bytes_total: 67108863
+  streams: 0
+  worker_threads: 1025
+  stream: 5
+}
+drain_seconds: 0
+log_level: 3
+drain_seconds: "soon"
+)"),
+      ElementsAre(At(1, "listen: must be an IP address and a port"),
+                  At(7, "tls.certificate_chain_file: open /etc/no-such.pem"),
+                  At(8, "tls.private_key_file: open /etc/pki"),
+                  At(10, "tls.revocation_list_files[1]: open /etc/crl-3.pem"),
+                  At(12, "roster_file: open /roster"),
+                  At(14, "credit_bytes_total: must be 67108864 to 68719476736"),
+                  At(15, "limits.streams: must be 1 to 4096"),
+                  At(16, "limits.worker_threads: must be 0 to 1024"),
+                  At(17, "stream"), At(19, "drain_seconds: must be 1 to 600"),
+                  At(20, "log_level"), At(21, "")));
+}
+
+TEST(ConfigTest, RefusesWhatLiesBeyondTheUpperBounds) {
+  EXPECT_THAT(
+      MistakesIn(absl::StrCat(kLeast,
+                              "limits { streams: 4097\n"
+                              "credit_bytes_total: 68719476737 }\n"
+                              "drain_seconds: 601")),
+      ElementsAre(At(10, "limits.streams"), At(11, "limits.credit_bytes_total"),
+                  At(12, "drain_seconds")));
+}
+
+TEST(ConfigTest, TakesOnlyIpLiteralsToListenOn) {
+  const auto with = [](absl::string_view listen) {
+    return Load(absl::StrReplaceAll(kLeast, {{"10.0.0.5:8443", listen}}));
+  };
+  for (const char* good : {"0.0.0.0:0", "127.0.0.1:65535", "[::1]:0", "[::]:1",
+                           "[2001:db8::5]:8443"}) {
+    EXPECT_OK(with(good)) << good;
+  }
+  for (const char* bad :
+       {"10.0.0.5",    "10.0.0.5:",        ":8443",           "8443",
+        "10.0.0:1",    "10.0.0.5:65536",   "10.0.0.5:-1",     "10.0.0.5:+1",
+        "10.0.0.5: 1", "10.0.0.5:1 ",      "::1:0",           "[::1]",
+        "[::1]0",      "[10.0.0.5]:1",     "::1]:0",          "[::1:0",
+        "localhost:1", "unix:/tmp/socket", "10.0.0.5:00001a", "10.0.0.256:1",
+        "[::g]:1"}) {
+    EXPECT_THAT(with(bad), StatusIs(absl::StatusCode::kInvalidArgument,
+                                    HasSubstr("listen: must be")))
+        << bad;
+  }
+}
+
+TEST(ConfigTest, KeepsSpoolAndStoreApart) {
+  for (const char* root :
+       {"/srv/spool", "/srv/spool/", "/srv/./spool", "/srv/spool/store",
+        "/srv/x/../spool/store", "/srv", "/"}) {
+    EXPECT_THAT(
+        MistakesIn(absl::StrReplaceAll(kLeast, {{"/srv/store", root}})),
+        ElementsAre(At(3, "store.file.root: store and spool must not lie")))
+        << root;
+  }
+  EXPECT_OK(Load(absl::StrReplaceAll(kLeast, {{"/srv/store", "/srv/spool2"}})));
+}
+
+TEST(ConfigTest, AMissingFileIsNoConfiguration) {
+  EXPECT_THAT(Config::Load(FakeDisk(), kPath),
+              StatusIs(absl::StatusCode::kNotFound, HasSubstr(kPath)));
+}
+
+}  // namespace
+}  // namespace schleuse

@@ -1,0 +1,289 @@
+#include "gateway/gateway_main.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <future>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/status.h"
+#include "base/thread_pool.h"
+#include "crypto/tls_profile.h"
+#include "disk/posix_disk.h"
+#include "gateway/access/identify.h"
+#include "gateway/access/roster_source.h"
+#include "gateway/arguments.h"
+#include "gateway/config.h"
+#include "gateway/markers.h"
+#include "gateway/rpc/server.h"
+#include "gateway/spool/spool.h"
+#include "gateway/store/file_store.h"
+#include "gateway/transfer/intake.h"
+#include "gateway/trust.h"
+
+namespace schleuse {
+namespace {
+
+constexpr char kVersion[] = "0.1.0";
+
+// As --help says.
+enum ExitCode {
+  kExitOk = 0,
+  kExitFailed = 1,
+  kExitUsage = 2,
+  kExitConfiguration = 3,
+  kExitRefused = 4,
+};
+
+// --- the process -------------------------------------------------------------
+
+// gRPC's slices of 1 MiB would else be mapped, and their pages faulted in, anew
+// each time.
+void KeepLargeBlocks() {
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 256 << 20);
+}
+
+// Two descriptors a recording and one a connection: the usual 1024 would be
+// the first bound that we meet.
+void RaiseDescriptorLimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+sigset_t StopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  return signals;
+}
+
+// In every thread that is made from now on: they wait for WaitForStop.
+void BlockStopSignals() {
+  const sigset_t signals = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+void WaitForStop() {
+  const sigset_t signals = StopSignals();
+  int signal;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+}
+
+void ExitAtNextStop() {
+  std::thread([] {
+    WaitForStop();
+    Log(Severity::kWarning, "gateway ended by a second signal");
+    _exit(kExitFailed);
+  }).detach();
+}
+
+// --- what serve is made of ---------------------------------------------------
+
+struct Settings {
+  Config config;
+  Trust trust;
+};
+
+absl::StatusOr<Settings> LoadSettings(const Disk& disk,
+                                      const std::string& config_file,
+                                      const Clock& clock) {
+  ASSIGN_OR_RETURN(Config config, Config::Load(disk, config_file));
+  ASSIGN_OR_RETURN(Trust trust, Trust::Load(disk, config, clock.Now()));
+  return Settings{std::move(config), std::move(trust)};
+}
+
+IntakeOptions IntakeOptionsOf(const Config& config) {
+  IntakeOptions options;
+  options.credit_bytes_total = config.credit_bytes_total;
+  options.streams_max = config.streams_max;
+  options.spool_reserve_bytes = config.spool_reserve_bytes;
+  return options;
+}
+
+ServerOptions ServerOptionsOf(const Settings& settings) {
+  return {.listen = settings.config.listen.ToString(),
+          .certificate_chain_pem = settings.trust.certificate_chain_pem,
+          .private_key_pem = settings.trust.private_key_pem,
+          .root_certificates_pem = settings.trust.root_certificates_pem};
+}
+
+int WorkersOf(const Config& config) {
+  if (config.worker_threads > 0) return config.worker_threads;
+  return 4 * std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+// False if it was not over by the deadline.
+bool Drain(Intake& intake, absl::Time deadline) {
+  std::promise<void> promise;
+  const std::future<void> drained = promise.get_future();
+  intake.Drain(
+      [promise = std::move(promise)]() mutable { promise.set_value(); });
+  return drained.wait_until(std::chrono::system_clock::time_point(
+             absl::ToChronoTime(deadline))) == std::future_status::ready;
+}
+
+// Returns once a signal asked for it; an error means that it never began.
+absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
+                   const Settings& settings, const std::string& port_file) {
+  const Config& config = settings.config;
+  ASSIGN_OR_RETURN(
+      const std::string gateway_id,
+      CheckMarkers(disk, config.spool_directory, config.store_root));
+  auto lock = ProcessLock::Take(JoinPath(config.spool_directory, "lock"));
+  RETURN_IF_ERROR(Annotate(lock.status(), "no second gateway on one spool"));
+  FileStore store(disk, config.store_root,
+                  {.read_back = config.store_read_back});
+  RETURN_IF_ERROR(store.CheckReach(config.spool_directory));
+  const FixedRoster roster(settings.trust.roster);
+  const auto identifier = std::make_shared<const Identifier>(
+      settings.trust.roster, settings.trust.revocation_lists);
+  Spool spool(disk, config.spool_directory, clock, random);
+  // Below what its tasks use, since it is the pool's end that ends the last of
+  // them.
+  ThreadPool workers(WorkersOf(config));
+  Intake intake(spool, store, roster, workers, clock, random,
+                IntakeOptionsOf(config));
+  RETURN_IF_ERROR(intake.Recover());
+  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
+                   Server::Start(ServerOptionsOf(settings), intake, identifier,
+                                 workers, clock));
+  if (!port_file.empty()) {
+    RETURN_IF_ERROR(WriteFileAtomically(disk, port_file,
+                                        absl::StrCat(server->port(), "\n")));
+  }
+  Log(Severity::kInfo, "gateway ready",
+      {{"version", kVersion},
+       {"gateway_id", gateway_id},
+       {"address", config.listen.ip()},
+       {"port", server->port()}});
+
+  WaitForStop();
+  Log(Severity::kInfo, "gateway stopping", {{"streams", intake.streams()}});
+  ExitAtNextStop();
+  const absl::Time deadline = clock.Now() + config.drain;
+  const bool drained = Drain(intake, deadline);
+  server->Shutdown(deadline);
+  if (!drained) {
+    // The workers might need hours for what is left. It is in the spool, and
+    // the next start goes on with it.
+    Log(Severity::kWarning, "gateway stopped before all was stored");
+    _exit(kExitOk);
+  }
+  return absl::OkStatus();
+}
+
+// --- the commands ------------------------------------------------------------
+
+// An empty path, which cannot be opened, if there is no working directory.
+std::string Absolute(const std::string& path) {
+  if (path.empty()) return path;
+  std::error_code error;
+  return std::filesystem::absolute(path, error).string();
+}
+
+int Complain(const absl::Status& status, ExitCode code) {
+  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
+  return code;
+}
+
+int InitCommand(const std::string& config_file) {
+  PosixDisk disk;
+  SystemRandom random;
+  const auto config = Config::Load(disk, config_file);
+  if (!config.ok()) return Complain(config.status(), kExitConfiguration);
+  const auto gateway_id =
+      InitMarkers(disk, config->spool_directory, config->store_root, random);
+  if (!gateway_id.ok()) return Complain(gateway_id.status(), kExitRefused);
+  std::printf("gateway %s: spool %s, store %s\n", gateway_id->c_str(),
+              config->spool_directory.c_str(), config->store_root.c_str());
+  return kExitOk;
+}
+
+int CheckCommand(const std::string& config_file) {
+  const auto settings = LoadSettings(PosixDisk(), config_file, SystemClock());
+  if (!settings.ok()) return Complain(settings.status(), kExitConfiguration);
+  for (const std::string& warning : settings->trust.warnings) {
+    std::printf("warning: %s\n", warning.c_str());
+  }
+  std::printf("%s: no mistakes found\n", config_file.c_str());
+  return kExitOk;
+}
+
+int ServeCommand(const std::string& config_file, const std::string& port_file) {
+  KeepLargeBlocks();
+  RaiseDescriptorLimit();
+  std::signal(SIGPIPE, SIG_IGN);
+  BlockStopSignals();
+  PosixDisk disk;
+  const SystemClock clock;
+  SystemRandom random;
+  const auto settings = LoadSettings(disk, config_file, clock);
+  if (!settings.ok()) return Complain(settings.status(), kExitConfiguration);
+  for (const std::string& warning : settings->trust.warnings) {
+    Log(Severity::kAlarm, "devices are refused", {{"reason", warning}});
+  }
+  const absl::Status served = Serve(disk, clock, random, *settings, port_file);
+  if (!served.ok()) {
+    Log(Severity::kAlarm, "gateway refused to start",
+        {{"reason", served.message()}});
+    return kExitRefused;
+  }
+  Log(Severity::kInfo, "gateway stopped");
+  return kExitOk;
+}
+
+}  // namespace
+
+int GatewayMain(int argc, char** argv) {
+  const auto arguments =
+      ParseArguments(std::vector<std::string>(argv + 1, argv + argc));
+  if (!arguments.ok()) {
+    std::fprintf(stderr, "schleuse-gateway: %s\nTry schleuse-gateway --help.\n",
+                 std::string(arguments.status().message()).c_str());
+    return kExitUsage;
+  }
+  if (const absl::Status profile = InstallTlsProfile(); !profile.ok()) {
+    return Complain(profile, kExitRefused);
+  }
+  umask(077);
+  const std::string config_file = Absolute(arguments->config_file);
+  switch (arguments->command) {
+    case Arguments::Command::kHelp:
+      std::fputs(kHelp, stdout);
+      return kExitOk;
+    case Arguments::Command::kVersion:
+      std::printf("schleuse-gateway %s\n", kVersion);
+      return kExitOk;
+    case Arguments::Command::kInit:
+      return InitCommand(config_file);
+    case Arguments::Command::kCheck:
+      return CheckCommand(config_file);
+    case Arguments::Command::kServe:
+      return ServeCommand(config_file, Absolute(arguments->port_file));
+  }
+  return kExitUsage;
+}
+
+}  // namespace schleuse

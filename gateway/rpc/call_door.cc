@@ -1,0 +1,166 @@
+#include "gateway/rpc/call_door.h"
+
+#include <grpcpp/server_context.h>
+
+#include <utility>
+#include <variant>
+
+#include "gateway/rpc/convert.h"
+#include "gateway/rpc/wire.h"
+
+namespace schleuse {
+namespace {
+
+grpc::Status ClosedTooEarly() {
+  return {grpc::StatusCode::CANCELLED, "closed before Finish"};
+}
+
+}  // namespace
+
+void CallDoor::Send(const Reply& reply) {
+  {
+    MutexLock lock(mutex_);
+    if (end_) return;
+    if (std::holds_alternative<Ack>(reply) && !waiting_.empty() &&
+        std::holds_alternative<Ack>(waiting_.back())) {
+      waiting_.back() = reply;
+    } else {
+      waiting_.push_back(reply);
+    }
+    if (std::holds_alternative<Rewind>(reply)) {
+      finish_came_ = false;
+      // It cannot send anything again.
+      if (input_closed_) end_ = ClosedTooEarly();
+    }
+  }
+  Pump();
+}
+
+void CallDoor::End(const StreamEnd& end) { EndWith(ToGrpc(end)); }
+
+void CallDoor::EndWith(const grpc::Status& status) {
+  {
+    MutexLock lock(mutex_);
+    if (end_) return;
+    end_ = status;
+    ticked_ = false;
+  }
+  Pump();
+}
+
+void CallDoor::StartReading() { ResumeReading(); }
+
+void CallDoor::ResumeReading() {
+  {
+    MutexLock lock(mutex_);
+    read_wanted_ = true;
+  }
+  Pump();
+}
+
+void CallDoor::OnReadBegins() {
+  MutexLock lock(mutex_);
+  read_wanted_ = false;
+}
+
+void CallDoor::OnReadHandled(bool read_on) {
+  {
+    MutexLock lock(mutex_);
+    reading_ = false;
+    if (read_on) read_wanted_ = true;
+  }
+  Pump();
+}
+
+void CallDoor::OnInputClosed() {
+  {
+    MutexLock lock(mutex_);
+    input_closed_ = true;
+    if (finish_came_) return;  // it waits for the answer
+  }
+  EndWith(ClosedTooEarly());
+}
+
+void CallDoor::OnBegin() {
+  MutexLock lock(mutex_);
+  begun_ = true;
+}
+
+void CallDoor::OnFinish() {
+  MutexLock lock(mutex_);
+  finish_came_ = true;
+}
+
+void CallDoor::OnWritten() {
+  {
+    MutexLock lock(mutex_);
+    writing_ = false;
+  }
+  Pump();
+}
+
+void CallDoor::OnBroken() {
+  {
+    MutexLock lock(mutex_);
+    waiting_.clear();
+  }
+  EndWith({grpc::StatusCode::CANCELLED, "the link is gone"});
+}
+
+void CallDoor::OnTick() {
+  {
+    MutexLock lock(mutex_);
+    // How a transfer gets on is judged by the transfer.
+    if (begun_ && !end_) return;
+    if (!std::exchange(ticked_, true)) return;
+    if (end_) {
+      cancel_wanted_ = true;
+    } else {
+      end_ = {grpc::StatusCode::DEADLINE_EXCEEDED,
+              "the call was opened and did not begin"};
+      ticked_ = false;
+    }
+  }
+  Pump();
+}
+
+// Starts whatever can be started now: one thread at a time, so that nothing is
+// started behind the end, and not under the lock. What others change meanwhile,
+// it sees in its next round.
+void CallDoor::Pump() {
+  MutexLock lock(mutex_);
+  if (pumping_) return;
+  pumping_ = true;
+  while (!finishing_) {
+    if (!writing_ && !waiting_.empty()) {
+      writing_ = true;
+      written_ = Serialize(ToProto(waiting_.front()));
+      waiting_.pop_front();
+      mutex_.Unlock();
+      call_.StartWrite(&written_);
+      mutex_.Lock();
+    } else if (!writing_ && end_) {
+      finishing_ = true;
+      const grpc::Status status = *end_;
+      mutex_.Unlock();
+      call_.Finish(status);  // the reactor may be gone behind this line
+      mutex_.Lock();
+    } else if (cancel_wanted_) {
+      cancel_wanted_ = false;
+      mutex_.Unlock();
+      context_.TryCancel();  // the write that is stuck fails
+      mutex_.Lock();
+    } else if (read_wanted_ && !reading_ && !end_) {
+      read_wanted_ = false;
+      reading_ = true;
+      mutex_.Unlock();
+      call_.StartRead(&read_into_);
+      mutex_.Lock();
+    } else {
+      break;
+    }
+  }
+  pumping_ = false;
+}
+
+}  // namespace schleuse

@@ -1,0 +1,200 @@
+#include "gateway/rpc/server.h"
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <atomic>
+#include <climits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "crypto/certificate.h"
+#include "gateway/rpc/convert.h"
+#include "gateway/rpc/credentials.h"
+#include "gateway/rpc/grpc_log.h"
+#include "gateway/rpc/look_reactor.h"
+#include "gateway/rpc/open_calls.h"
+#include "gateway/rpc/upload_reactor.h"
+#include "proto/transfer.grpc.pb.h"
+
+namespace schleuse {
+namespace {
+
+namespace v1 = transfer::v1;
+
+// Idle connections are closed after so long, and with them those whose device
+// was revoked since; calls that run are left alone.
+constexpr absl::Duration kConnectionAgeMax = absl::Hours(1);
+// Upload calls open at one time. Beyond the streams that may carry a transfer,
+// there are those that have not begun and those that are told to wait.
+constexpr int kUploadCallsMax = 2 * limits::kStreamsMax;
+// Questions that wait for an answer. gRPC's own bound counts a call no more
+// once its device gave it up.
+constexpr int kLooksMax = 1024;
+constexpr absl::Duration kWaitWhenFull = absl::Seconds(10);
+
+grpc::Status Full(absl::string_view what) {
+  return ToGrpc(StreamEnd{.status = absl::ResourceExhaustedError(what),
+                          .reason = EndReason::kPaused,
+                          .retry_after = kWaitWhenFull});
+}
+
+class Service final : public v1::TransferService::WithRawCallbackMethod_Upload<
+                          v1::TransferService::WithCallbackMethod_GetTransfer<
+                              v1::TransferService::Service>> {
+ public:
+  Service(Intake& intake, std::shared_ptr<const Identifier> identifier,
+          std::shared_ptr<OpenCalls> open, const Clock& clock)
+      : intake_(intake),
+        identifier_(std::move(identifier)),
+        open_(std::move(open)),
+        clock_(clock) {}
+
+  UploadCall* Upload(grpc::CallbackServerContext* context) override {
+    const absl::StatusOr<Principal> device = IdentifyDevice(*context);
+    if (!device.ok()) return MakeRefusal(ToGrpc(device.status()));
+    if (open_->count() >= kUploadCallsMax) {
+      return MakeRefusal(Full("too many calls are open"));
+    }
+    return MakeUploadReactor(*context, intake_, *device, open_);
+  }
+
+  grpc::ServerUnaryReactor* GetTransfer(grpc::CallbackServerContext* context,
+                                        const v1::GetTransferRequest* request,
+                                        v1::GetTransferReply* reply) override {
+    const absl::StatusOr<Principal> device = IdentifyDevice(*context);
+    if (!device.ok()) return Refuse(*context, ToGrpc(device.status()));
+    const absl::StatusOr<RecordingName> name =
+        RecordingName::Parse(request->camera_id(), request->recording_id());
+    if (!name.ok()) return Refuse(*context, ToGrpc(name.status()));
+    if (*looking_ >= kLooksMax) {
+      return Refuse(*context, Full("too many questions are open"));
+    }
+    return MakeLookReactor(intake_, *device, *name, *reply, looking_);
+  }
+
+ private:
+  static grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext& context,
+                                          const grpc::Status& status) {
+    grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
+    reactor->Finish(status);
+    return reactor;
+  }
+
+  // The handshake asked already; since then the certificate may have run out.
+  absl::StatusOr<Principal> IdentifyDevice(
+      const grpc::CallbackServerContext& context) const {
+    const auto pem =
+        context.auth_context()->FindPropertyValues("x509_pem_cert");
+    if (pem.empty()) {
+      return absl::UnauthenticatedError("no certificate");
+    }
+    ASSIGN_OR_RETURN(const Certificate certificate,
+                     Certificate::FromPem(absl::string_view(
+                         pem.front().data(), pem.front().size())));
+    const absl::StatusOr<Principal> who =
+        identifier_->Identify(certificate, clock_.Now());
+    if (!who.ok()) {
+      Log(Severity::kWarning, "call refused",
+          {{"subject", certificate.SubjectText()},
+           {"reason", who.status().message()}});
+      return absl::UnauthenticatedError("the certificate is not accepted");
+    }
+    if (who->role() != Role::kDock && who->role() != Role::kRadio) {
+      Log(Severity::kWarning, "call refused",
+          {{"principal", who->spiffe_id()},
+           {"reason", "this role may not upload"}});
+      return absl::PermissionDeniedError("this role may not upload");
+    }
+    return *who;
+  }
+
+  Intake& intake_;
+  const std::shared_ptr<const Identifier> identifier_;
+  // Shared with the calls.
+  const std::shared_ptr<OpenCalls> open_;
+  const Clock& clock_;
+  // Shared with the questions, which may outlive the server.
+  const std::shared_ptr<std::atomic<int>> looking_ =
+      std::make_shared<std::atomic<int>>(0);
+};
+
+void SetLimits(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(limits::kMessageBytesMax);
+  builder.SetMaxSendMessageSize(limits::kMessageBytesMax);
+  const auto set = [&builder](const char* name, int value) {
+    builder.AddChannelArgument(name, value);
+  };
+  set(GRPC_ARG_MAX_METADATA_SIZE, limits::kCallHeaderBytesMax);
+  set(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kCallsPerConnectionMax);
+  set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+      absl::ToInt64Milliseconds(limits::kHandshakeMax));
+  set(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+      absl::ToInt64Milliseconds(kConnectionAgeMax));
+  set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, INT_MAX);
+  // Windows that grow with the link: else 60 ms of delay cost most of its rate.
+  set(GRPC_ARG_HTTP2_BDP_PROBE, 1);
+  // Two gateways on one port would each get some of the devices.
+  set(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Footage does not compress, and small messages that unpack to large ones
+  // are an attack.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+}
+
+}  // namespace
+
+struct Server::Inside {
+  Service service;
+  std::unique_ptr<grpc::Server> server;
+};
+
+Server::Server(std::unique_ptr<Inside> inside, int port)
+    : inside_(std::move(inside)), port_(port) {}
+
+Server::~Server() { Shutdown(absl::InfinitePast()); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(
+    const ServerOptions& options, Intake& intake,
+    std::shared_ptr<const Identifier> identifier, Executor& executor,
+    const Clock& clock) {
+  RouteGrpcLog();
+  ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
+                   MakeServerCredentials(
+                       {.certificate_chain_pem = options.certificate_chain_pem,
+                        .private_key_pem = options.private_key_pem,
+                        .root_certificates_pem = options.root_certificates_pem},
+                       identifier, clock));
+  std::unique_ptr<Inside> inside(new Inside{
+      .service = Service(
+          intake, std::move(identifier),
+          std::make_shared<OpenCalls>(executor, options.begin_within), clock),
+      .server = nullptr});
+  int port = 0;
+  grpc::ServerBuilder builder;
+  SetLimits(builder);
+  builder.AddListeningPort(options.listen, std::move(credentials), &port);
+  builder.RegisterService(&inside->service);
+  inside->server = builder.BuildAndStart();
+  if (inside->server == nullptr || port <= 0) {
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen on ", options.listen,
+        ": is the address of this machine, and is the port free?"));
+  }
+  return std::unique_ptr<Server>(new Server(std::move(inside), port));
+}
+
+void Server::Shutdown(absl::Time deadline) {
+  // gRPC takes a time before 1970 for one that never comes.
+  inside_->server->Shutdown(
+      absl::ToChronoTime(std::max(deadline, absl::Now())));
+  inside_->server->Wait();
+}
+
+}  // namespace schleuse

@@ -1,0 +1,916 @@
+// The gRPC door with everything behind it, over real connections.
+#include "gateway/rpc/server.h"
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/generic/generic_stub.h>
+#include <grpcpp/security/credentials.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/clock.h"
+#include "base/crc32c.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/status_matchers.h"
+#include "base/thread_pool.h"
+#include "certs/test_pki.h"
+#include "crypto/certificate.h"
+#include "crypto/digest.h"
+#include "crypto/tls_profile.h"
+#include "disk/fake_disk.h"
+#include "disk/posix_disk.h"
+#include "gateway/access/identify.h"
+#include "gateway/access/roster.h"
+#include "gateway/access/roster_source.h"
+#include "gateway/spool/spool.h"
+#include "gateway/store/file_store.h"
+#include "gateway/transfer/intake.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/rich_status.pb.h"
+#include "proto/transfer.grpc.pb.h"
+
+namespace schleuse {
+namespace {
+
+namespace v1 = transfer::v1;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Nothing here takes so long unless it hangs.
+constexpr absl::Duration kHangs = absl::Seconds(60);
+
+// Polls until it is so, or the test hangs.
+template <typename Condition>
+[[nodiscard]] bool Eventually(Condition condition) {
+  const absl::Time deadline = absl::Now() + kHangs;
+  while (!condition()) {
+    if (absl::Now() > deadline) return false;
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return true;
+}
+
+// --- certificates ------------------------------------------------------------
+
+constexpr char kRoster[] =
+    "trust_domain: 'police.example'\n"
+    "issuer { role: 'dock' role: 'radio' certificate_file: 'ca-devices.pem' }\n"
+    "issuer { role: 'operator' certificate_file: 'ca-people.pem' }\n"
+    "grant { name: 'docks' device: 'dock/*/*' camera: 'cam-*' }\n";
+
+struct Certificates {
+  TestPki pki;
+  std::string gateway = pki.Issue("gateway g1 --ip 127.0.0.1");
+  std::string dock = pki.Issue("dock d1 --station s1");
+  std::string other_dock = pki.Issue("dock d2 --station s1");
+  std::string revoked = pki.Issue("dock lost");
+
+  Certificates() {
+    pki.Revoke(revoked);
+    WriteTestFile(pki.Path("roster.textproto"), kRoster);
+  }
+};
+
+const Certificates& Certs() {
+  static const auto* const certificates = new Certificates;
+  return *certificates;
+}
+
+Roster LoadRoster() {
+  return *Roster::Load(PosixDisk(), Certs().pki.Path("roster.textproto"));
+}
+
+std::shared_ptr<const Identifier> LoadIdentifier() {
+  const Roster roster = LoadRoster();
+  std::vector<RevocationList> lists;
+  for (const char* file : {"crl-devices.pem", "crl-people.pem"}) {
+    lists.push_back(
+        *RevocationList::FromPem(Certs().pki.Read(file), roster.Issuers()));
+  }
+  return std::make_shared<const Identifier>(roster, lists);
+}
+
+// --- the gateway -------------------------------------------------------------
+
+struct HouseOptions {
+  absl::Duration begin_within = limits::kBeginWithin;
+  IntakeOptions intake = {.spool_reserve_bytes = 0,
+                          .ack_every = absl::Milliseconds(5)};
+};
+
+class House {
+ public:
+  explicit House(const HouseOptions& options = {})
+      : spool_(disk, "/spool", clock_, random_),
+        store_(disk, "/store", {}),
+        workers_(4),
+        intake(spool_, store_, roster_, workers_, clock_, random_,
+               options.intake) {
+    EXPECT_OK(disk.MakeDirectory("/spool"));
+    EXPECT_OK(disk.MakeDirectory("/store"));
+    EXPECT_OK(intake.Recover());
+    auto started = Start("127.0.0.1:0", options.begin_within);
+    EXPECT_OK(started);
+    server = *std::move(started);
+  }
+
+  absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& listen,
+                                                absl::Duration begin_within) {
+    return Server::Start(
+        {.listen = listen,
+         .certificate_chain_pem = ReadTestFile(Certs().gateway),
+         .private_key_pem = ReadTestFile(TestPki::KeyOf(Certs().gateway)),
+         .root_certificates_pem = Certs().pki.Read("root.pem"),
+         .begin_within = begin_within},
+        intake, LoadIdentifier(), workers_, clock_);
+  }
+
+  std::string address() const {
+    return absl::StrCat("127.0.0.1:", server->port());
+  }
+
+  // What the store holds of a recording of cam-1.
+  absl::StatusOr<std::string> InStore(const std::string& recording) const {
+    return ReadFile(disk,
+                    absl::StrCat("/store/cam-1/", recording, "/recording.bin"),
+                    1 << 30);
+  }
+
+  FakeDisk disk;
+
+ private:
+  SystemClock clock_;
+  SystemRandom random_;
+  Spool spool_;
+  FileStore store_;
+  FixedRoster roster_{LoadRoster()};
+  ThreadPool workers_;
+
+ public:
+  Intake intake;
+  std::unique_ptr<Server> server;
+};
+
+// While it lives, what the disk is asked to do waits.
+class StuckDisk {
+ public:
+  explicit StuckDisk(FakeDisk& disk) : disk_(disk) {
+    disk_.SetFault(
+        [released = release_.get_future().share()](const DiskOperation&) {
+          released.wait();
+          return absl::OkStatus();
+        });
+  }
+  ~StuckDisk() {
+    release_.set_value();
+    disk_.SetFault(nullptr);
+  }
+
+ private:
+  FakeDisk& disk_;
+  std::promise<void> release_;
+};
+
+// --- a device ----------------------------------------------------------------
+
+std::shared_ptr<grpc::Channel> Connect(const House& house,
+                                       const std::string& certificate) {
+  grpc::SslCredentialsOptions options;
+  options.pem_root_certs = Certs().pki.Read("root.pem");
+  if (!certificate.empty()) {
+    options.pem_cert_chain = ReadTestFile(certificate);
+    options.pem_private_key = ReadTestFile(TestPki::KeyOf(certificate));
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  return grpc::CreateCustomChannel(house.address(),
+                                   grpc::SslCredentials(options), arguments);
+}
+
+v1::UploadRequest BeginOf(const std::string& recording,
+                          const std::string& camera = "cam-1") {
+  v1::UploadRequest request;
+  request.mutable_begin()->set_camera_id(camera);
+  request.mutable_begin()->set_recording_id(recording);
+  return request;
+}
+
+v1::UploadRequest ChunkOf(uint64_t offset, const std::string& data) {
+  v1::UploadRequest request;
+  request.mutable_chunk()->set_offset(offset);
+  request.mutable_chunk()->set_crc32c(Crc32c(data));
+  request.mutable_chunk()->set_data(data);
+  return request;
+}
+
+v1::UploadRequest FinishOf(const std::string& bytes) {
+  v1::UploadRequest request;
+  request.mutable_finish()->set_size(bytes.size());
+  request.mutable_finish()->set_sha256(std::string(Sha256::Of(bytes).bytes()));
+  return request;
+}
+
+// One Upload call.
+class Call {
+ public:
+  explicit Call(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(v1::TransferService::NewStub(channel)) {
+    context.set_deadline(absl::ToChronoTime(absl::Now() + kHangs));
+    stream_ = stub_->Upload(&context);
+  }
+
+  bool Send(const v1::UploadRequest& request) {
+    return stream_->Write(request);
+  }
+  void HalfClose() { stream_->WritesDone(); }
+
+  // The next reply; none if the gateway ended the call.
+  std::optional<v1::UploadReply> Read() {
+    v1::UploadReply reply;
+    if (!stream_->Read(&reply)) return std::nullopt;
+    return reply;
+  }
+  // The next reply that is no Ack.
+  std::optional<v1::UploadReply> ReadPastAcks() {
+    std::optional<v1::UploadReply> reply;
+    do reply = Read();
+    while (reply && reply->has_ack());
+    return reply;
+  }
+  // Begins, and returns the offset that Ready names.
+  uint64_t Begin(const std::string& recording) {
+    Send(BeginOf(recording));
+    const std::optional<v1::UploadReply> reply = Read();
+    EXPECT_TRUE(reply && reply->has_ready());
+    return reply ? reply->ready().offset() : 0;
+  }
+  bool ReadAckOf(uint64_t offset) {
+    while (const std::optional<v1::UploadReply> reply = Read()) {
+      if (reply->has_ack() && reply->ack().durable_offset() >= offset) {
+        return true;
+      }
+    }
+    return false;
+  }
+  // How the gateway ended the call.
+  grpc::Status End() {
+    while (Read()) continue;
+    return stream_->Finish();
+  }
+
+  grpc::ClientContext context;
+
+ private:
+  const std::unique_ptr<v1::TransferService::Stub> stub_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::UploadRequest, v1::UploadReply>>
+      stream_;
+};
+
+v1::ErrorDetail::Reason ReasonOf(const grpc::Status& status) {
+  rich_status::v1::RichStatus rich;
+  v1::ErrorDetail detail;
+  if (rich.ParseFromString(status.error_details()) &&
+      rich.details_size() == 1) {
+    rich.details(0).UnpackTo(&detail);
+  }
+  return detail.reason();
+}
+
+MATCHER_P(EndsWith, code, absl::StrCat("ends with code ", code)) {
+  *result_listener << arg.error_code() << ": " << arg.error_message();
+  return arg.error_code() == code;
+}
+
+// Opens one call, sends `requests`, and returns how the gateway ends it.
+grpc::Status Answer(const std::shared_ptr<grpc::Channel>& channel,
+                    const std::vector<v1::UploadRequest>& requests) {
+  Call call(channel);
+  for (const v1::UploadRequest& request : requests) {
+    if (!call.Send(request)) break;
+  }
+  return call.End();
+}
+
+grpc::Status Upload(const std::shared_ptr<grpc::Channel>& channel,
+                    const std::string& recording, const std::string& bytes) {
+  Call call(channel);
+  for (uint64_t at = call.Begin(recording); at < bytes.size();) {
+    const std::string data = bytes.substr(at, 100'000);
+    call.Send(ChunkOf(at, data));
+    at += data.size();
+  }
+  call.Send(FinishOf(bytes));
+  const std::optional<v1::UploadReply> reply = call.ReadPastAcks();
+  EXPECT_TRUE(reply && reply->has_stored());
+  return call.End();
+}
+
+// A dock that keeps to the rules is served as if nothing had happened.
+void ExpectServesOthers(House& house) {
+  static std::atomic<int> number{0};
+  const std::string recording = absl::StrCat("probe-", ++number);
+  const std::string bytes(1000, 'p');
+  EXPECT_THAT(Upload(Connect(house, Certs().other_dock), recording, bytes),
+              EndsWith(grpc::StatusCode::OK));
+  EXPECT_THAT(house.InStore(recording), IsOkAndHolds(bytes));
+}
+
+grpc::Status GetTransfer(const std::shared_ptr<grpc::Channel>& channel,
+                         const std::string& camera,
+                         const std::string& recording,
+                         v1::GetTransferReply& reply) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kHangs));
+  v1::GetTransferRequest request;
+  request.set_camera_id(camera);
+  request.set_recording_id(recording);
+  return v1::TransferService::NewStub(channel)->GetTransfer(&context, request,
+                                                            &reply);
+}
+
+v1::GetTransferReply StateOf(const House& house, const std::string& recording) {
+  v1::GetTransferReply reply;
+  EXPECT_THAT(
+      GetTransfer(Connect(house, Certs().dock), "cam-1", recording, reply),
+      EndsWith(grpc::StatusCode::OK));
+  return reply;
+}
+
+// --- who gets in -------------------------------------------------------------
+
+TEST(ServerTest, ARecordingArrivesWhole) {
+  House house;
+  std::string bytes;
+  SeededRandom random(1);
+  while (bytes.size() < 3'000'000) absl::StrAppend(&bytes, random.Next());
+  EXPECT_THAT(Upload(Connect(house, Certs().dock), "r1", bytes),
+              EndsWith(grpc::StatusCode::OK));
+  EXPECT_THAT(house.InStore("r1"), IsOkAndHolds(bytes));
+  EXPECT_TRUE(Eventually([&] { return house.intake.streams() == 0; }));
+}
+
+TEST(ServerTest, AStrangerGetsNoFurtherThanTheHandshake) {
+  House house;
+  const TestPki& pki = Certs().pki;
+  const TestPki others;
+  const std::pair<const char*, std::string> strangers[] = {
+      {"no certificate", ""},
+      {"another PKI's", others.Issue("dock d1 --station s1")},
+      {"from the CA of another role", pki.Issue("dock wrong --ca people")},
+      {"expired", pki.Issue("dock old --not-before '3 days ago' "
+                            "--not-after '1 day ago'")},
+      {"not yet valid", pki.Issue("dock early --not-before '1 day'")},
+      {"no SPIFFE ID", pki.Issue("dock nobody --no-uri")},
+      {"two SPIFFE IDs",
+       pki.Issue("dock two --uri spiffe://police.example/dock/hq/a "
+                 "--uri spiffe://police.example/dock/hq/b")},
+      {"a foreign trust domain",
+       pki.Issue("dock foreign --uri spiffe://other.example/dock/hq/a")},
+      {"revoked", Certs().revoked},
+      {"a role without CA", pki.Issue("witness w1")},
+  };
+  for (const auto& [who, certificate] : strangers) {
+    SCOPED_TRACE(who);
+    const int operations = house.disk.operations();
+    const auto channel = Connect(house, certificate);
+    EXPECT_THAT(Answer(channel, {BeginOf("r1")}),
+                EndsWith(grpc::StatusCode::UNAVAILABLE));
+    v1::GetTransferReply reply;
+    EXPECT_THAT(GetTransfer(channel, "cam-1", "r1", reply),
+                EndsWith(grpc::StatusCode::UNAVAILABLE));
+    EXPECT_EQ(house.disk.operations(), operations);
+    ExpectServesOthers(house);
+  }
+}
+
+TEST(ServerTest, OnlyDevicesMayUpload) {
+  House house;
+  const auto channel =
+      Connect(house, Certs().pki.Issue("operator o1 --file may-not-upload"));
+  EXPECT_THAT(Answer(channel, {BeginOf("r1")}),
+              EndsWith(grpc::StatusCode::PERMISSION_DENIED));
+  v1::GetTransferReply reply;
+  EXPECT_THAT(GetTransfer(channel, "cam-1", "r1", reply),
+              EndsWith(grpc::StatusCode::PERMISSION_DENIED));
+  ExpectServesOthers(house);
+}
+
+// A certificate may run out while its connection stays.
+TEST(ServerTest, EveryCallIsIdentifiedAnew) {
+  House house;
+  const auto channel =
+      Connect(house, Certs().pki.Issue("dock short --not-after '4 seconds'"));
+  EXPECT_THAT(Upload(channel, "r1", "x"), EndsWith(grpc::StatusCode::OK));
+  grpc::Status status;
+  int number = 1;
+  EXPECT_TRUE(Eventually([&] {
+    status = Answer(channel,
+                    {BeginOf(absl::StrCat("again-", ++number)), FinishOf("")});
+    return !status.ok();
+  }));
+  EXPECT_THAT(status, EndsWith(grpc::StatusCode::UNAUTHENTICATED));
+  EXPECT_THAT(status.error_message(), Not(HasSubstr("expired")));
+  ExpectServesOthers(house);
+}
+
+// --- TLS ---------------------------------------------------------------------
+
+std::string OpenSslClient(const House& house, const std::string& options) {
+  const std::string command = absl::StrCat(
+      "sleep 1 | timeout 30 openssl s_client -connect ", house.address(),
+      " -alpn h2 -CAfile ", Certs().pki.Path("root.pem"), " -cert ",
+      Certs().dock, " -cert_chain ", Certs().dock, " -key ",
+      TestPki::KeyOf(Certs().dock), " ", options, " 2>&1");
+  std::FILE* const pipe = popen(command.c_str(), "r");
+  std::string output;
+  char buffer[4096];
+  while (const size_t length = std::fread(buffer, 1, sizeof(buffer), pipe)) {
+    output.append(buffer, length);
+  }
+  pclose(pipe);
+  return output;
+}
+
+TEST(ServerTest, SpeaksOnlyTheTlsOfTheProfile) {
+  House house;
+  const std::string good = OpenSslClient(house, "-msg");
+  EXPECT_THAT(good, HasSubstr("TLSv1.3, Cipher is TLS_AES_256_GCM_SHA384"));
+  EXPECT_THAT(good, HasSubstr("Verify return code: 0 (ok)"));
+  EXPECT_THAT(good, HasSubstr("ECDH, prime256v1, 256 bits"));
+  // A resumed session would not be asked for its certificate.
+  EXPECT_THAT(good, Not(HasSubstr("NewSessionTicket")));
+  for (const char* weak :
+       {"-tls1_2", "-tls1_1", "-ciphersuites TLS_CHACHA20_POLY1305_SHA256",
+        "-groups X25519", "-groups X448"}) {
+    const std::string output = OpenSslClient(house, weak);
+    EXPECT_THAT(output, HasSubstr("Cipher is (NONE)")) << weak;
+  }
+  ExpectServesOthers(house);
+}
+
+// --- bad messages
+// --------------------------------------------------------------
+
+TEST(ServerTest, EachBreachOfTheProtocolEndsTheCall) {
+  House house;
+  const auto channel = Connect(house, Certs().dock);
+  v1::UploadRequest long_text = BeginOf("r1");
+  long_text.mutable_begin()->mutable_metadata()->set_wearer(
+      std::string(513, 'w'));
+  v1::UploadRequest large_begin = BeginOf("r1");
+  large_begin.mutable_begin()->mutable_metadata()->set_wearer(
+      std::string(20'000, 'w'));
+  v1::UploadRequest bad_hash = FinishOf("");
+  bad_hash.mutable_finish()->set_sha256("short");
+  std::vector<v1::UploadRequest> finishes = {BeginOf("r2")};
+  for (int i = 0; i < 100; ++i) finishes.push_back(FinishOf("missing"));
+  const std::string most(limits::kChunkBytesMax, 'x');
+  const std::pair<const char*, std::vector<v1::UploadRequest>> breaches[] = {
+      {"a chunk above 1 MiB", {BeginOf("r1"), ChunkOf(0, most + 'x')}},
+      {"an empty chunk", {BeginOf("r1"), ChunkOf(0, "")}},
+      {"a chunk before Begin", {ChunkOf(0, "x")}},
+      {"two Begins", {BeginOf("r1"), BeginOf("r1")}},
+      {"Finish before Begin", {FinishOf("")}},
+      {"an empty request", {v1::UploadRequest()}},
+      {"an id with ../", {BeginOf("../../etc/passwd")}},
+      {"an id with NUL", {BeginOf(std::string("a\0b", 3))}},
+      {"an id of 300 characters", {BeginOf(std::string(300, 'a'))}},
+      {"no id", {BeginOf("")}},
+      {"a text above its bound", {long_text}},
+      {"a Begin above its bound", {large_begin}},
+      {"a hash that is none", {BeginOf("r1"), bad_hash}},
+      {"Finish without end", finishes},
+  };
+  for (const auto& [what, requests] : breaches) {
+    SCOPED_TRACE(what);
+    const grpc::Status status = Answer(channel, requests);
+    EXPECT_THAT(status, EndsWith(grpc::StatusCode::INVALID_ARGUMENT));
+    EXPECT_EQ(ReasonOf(status), v1::ErrorDetail::BAD_MESSAGE);
+    ExpectServesOthers(house);
+  }
+  // The largest chunk allowed, on the same connection.
+  EXPECT_THAT(
+      Answer(channel, {BeginOf("most"), ChunkOf(0, most), FinishOf(most)}),
+      EndsWith(grpc::StatusCode::OK));
+}
+
+TEST(ServerTest, AMessageFarTooLargeIsRefusedUnread) {
+  House house;
+  EXPECT_THAT(Answer(Connect(house, Certs().dock),
+                     {BeginOf("r1"), ChunkOf(0, std::string(3 << 20, 'x'))}),
+              EndsWith(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  ExpectServesOthers(house);
+}
+
+TEST(ServerTest, CompressedMessagesAreRefused) {
+  House house;
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kHangs));
+  context.set_compression_algorithm(GRPC_COMPRESS_GZIP);
+  const auto stub = v1::TransferService::NewStub(Connect(house, Certs().dock));
+  const auto stream = stub->Upload(&context);
+  stream->Write(ChunkOf(0, std::string(1000, 'x')));
+  v1::UploadReply reply;
+  while (stream->Read(&reply)) continue;
+  EXPECT_THAT(stream->Finish(), EndsWith(grpc::StatusCode::UNIMPLEMENTED));
+  ExpectServesOthers(house);
+}
+
+// A call of `method` that sends `bytes` as its only message.
+grpc::Status AnswerToBytes(const std::shared_ptr<grpc::Channel>& channel,
+                           const std::string& method,
+                           const std::string& bytes) {
+  grpc::GenericStub stub(channel);
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kHangs));
+  grpc::CompletionQueue queue;
+  const auto wait = [&queue] {
+    void* tag;
+    bool ok;
+    queue.Next(&tag, &ok);
+  };
+  const auto stream = stub.PrepareCall(
+      &context, absl::StrCat("/schleuse.transfer.v1.TransferService/", method),
+      &queue);
+  stream->StartCall(nullptr);
+  wait();
+  const grpc::Slice slice(bytes.data(), bytes.size());
+  stream->Write(grpc::ByteBuffer(&slice, 1), nullptr);
+  wait();
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  wait();
+  return status;
+}
+
+TEST(ServerTest, GarbageEndsTheCall) {
+  House house;
+  const auto channel = Connect(house, Certs().dock);
+  for (const std::string& bytes :
+       {std::string("GET / HTTP/1.1"), std::string(1000, '\xFF'),
+        std::string(70'000, '\0'), std::string("\x12\xFF"),
+        std::string("\x0A\x03\x0A\x01\xFF")}) {
+    const grpc::Status status = AnswerToBytes(channel, "Upload", bytes);
+    EXPECT_THAT(status, EndsWith(grpc::StatusCode::INVALID_ARGUMENT));
+    EXPECT_EQ(ReasonOf(status), v1::ErrorDetail::BAD_MESSAGE);
+  }
+  EXPECT_FALSE(AnswerToBytes(channel, "GetTransfer", "\xFF\xFF").ok());
+  EXPECT_FALSE(AnswerToBytes(channel, "GetTransfer", "\x0A\x01\xFF").ok());
+  EXPECT_THAT(AnswerToBytes(channel, "NoSuchMethod", ""),
+              EndsWith(grpc::StatusCode::UNIMPLEMENTED));
+  ExpectServesOthers(house);
+}
+
+TEST(ServerTest, ACameraThatIsNotGrantedIsRefused) {
+  House house;
+  const grpc::Status status =
+      Answer(Connect(house, Certs().dock), {BeginOf("r1", "other-1")});
+  EXPECT_THAT(status, EndsWith(grpc::StatusCode::PERMISSION_DENIED));
+  EXPECT_EQ(ReasonOf(status), v1::ErrorDetail::NOT_GRANTED);
+  ExpectServesOthers(house);
+}
+
+// --- calls that end before their transfer ------------------------------------
+
+TEST(ServerTest, AHalfCloseBeforeFinishKeepsTheBytes) {
+  House house;
+  const auto channel = Connect(house, Certs().dock);
+  Call call(channel);
+  call.Begin("r1");
+  call.Send(ChunkOf(0, "one two"));
+  EXPECT_TRUE(call.ReadAckOf(7));
+  call.HalfClose();
+  EXPECT_THAT(call.End(), EndsWith(grpc::StatusCode::CANCELLED));
+  EXPECT_EQ(Call(channel).Begin("r1"), 7u);
+  EXPECT_THAT(Upload(channel, "r1", "one two three"),
+              EndsWith(grpc::StatusCode::OK));
+  EXPECT_THAT(house.InStore("r1"), IsOkAndHolds("one two three"));
+}
+
+TEST(ServerTest, AHalfCloseBehindFinishIsInOrder) {
+  House house;
+  Call call(Connect(house, Certs().dock));
+  call.Begin("r1");
+  call.Send(ChunkOf(0, "x"));
+  call.Send(FinishOf("x"));
+  call.HalfClose();
+  EXPECT_THAT(call.End(), EndsWith(grpc::StatusCode::OK));
+  EXPECT_THAT(house.InStore("r1"), IsOkAndHolds("x"));
+}
+
+// It would wait for chunks that can no longer be sent.
+TEST(ServerTest, ARewindForADeviceThatClosedEndsTheCall) {
+  House house;
+  Call call(Connect(house, Certs().dock));
+  call.Begin("r1");
+  {
+    const StuckDisk stuck(house.disk);
+    call.Send(ChunkOf(0, "x"));
+    call.Send(FinishOf("x and what is missing"));
+    call.HalfClose();
+  }
+  const std::optional<v1::UploadReply> reply = call.ReadPastAcks();
+  EXPECT_TRUE(reply && reply->has_rewind());
+  EXPECT_THAT(call.End(), EndsWith(grpc::StatusCode::CANCELLED));
+  ExpectServesOthers(house);
+}
+
+TEST(ServerTest, ADeviceThatVanishesFindsItsBytesAgain) {
+  HouseOptions options;
+  options.intake.ack_every = absl::Hours(1);  // no sync but that of the loss
+  House house(options);
+  {
+    auto channel = Connect(house, Certs().dock);
+    Call call(channel);
+    call.Begin("r1");
+    call.Send(ChunkOf(0, "one two"));
+    EXPECT_TRUE(Eventually(
+        [&] { return StateOf(house, "r1").received_offset() == 7; }));
+    EXPECT_EQ(StateOf(house, "r1").durable_offset(), 0u);
+    call.context.TryCancel();
+  }
+  EXPECT_TRUE(
+      Eventually([&] { return StateOf(house, "r1").durable_offset() == 7; }));
+  EXPECT_TRUE(Eventually([&] { return house.intake.streams() == 0; }));
+  EXPECT_THAT(Upload(Connect(house, Certs().dock), "r1", "one two three"),
+              EndsWith(grpc::StatusCode::OK));
+  EXPECT_THAT(house.InStore("r1"), IsOkAndHolds("one two three"));
+}
+
+TEST(ServerTest, TheNewestStreamTakesOver) {
+  House house;
+  Call old(Connect(house, Certs().dock));
+  old.Begin("r1");
+  old.Send(ChunkOf(0, "one two"));
+  EXPECT_TRUE(old.ReadAckOf(7));
+  Call newest(Connect(house, Certs().other_dock));
+  EXPECT_EQ(newest.Begin("r1"), 7u);
+  const grpc::Status status = old.End();
+  EXPECT_THAT(status, EndsWith(grpc::StatusCode::ABORTED));
+  EXPECT_EQ(ReasonOf(status), v1::ErrorDetail::TAKEN_OVER);
+  newest.Send(ChunkOf(7, " three"));
+  newest.Send(FinishOf("one two three"));
+  EXPECT_THAT(newest.End(), EndsWith(grpc::StatusCode::OK));
+  EXPECT_THAT(house.InStore("r1"), IsOkAndHolds("one two three"));
+}
+
+// --- devices that ignore the rules
+// ---------------------------------------------
+
+TEST(ServerTest, ADeviceThatIgnoresItsCreditHasToWait) {
+  House house;
+  constexpr int kChunks = 64;
+  const std::string data(limits::kChunkBytesMax, 'x');
+  Call call(Connect(house, Certs().dock));
+  call.Begin("r1");
+  std::atomic<int> sent{0};
+  std::thread device;
+  {
+    const StuckDisk stuck(house.disk);
+    device = std::thread([&] {
+      for (uint64_t i = 0; i < kChunks; ++i) {
+        if (!call.Send(ChunkOf(i * data.size(), data))) return;
+        ++sent;
+      }
+    });
+    // What is queued, what gRPC holds on both sides, and what TCP does.
+    constexpr int kChunksOnTheWayMax = 24;
+    EXPECT_TRUE(Eventually([&] { return sent >= 4; }));
+    int before = -1;
+    while (sent > before && sent < kChunks) {
+      before = sent;
+      absl::SleepFor(absl::Milliseconds(300));
+    }
+    EXPECT_LT(sent, kChunksOnTheWayMax);
+  }
+  EXPECT_TRUE(call.ReadAckOf(kChunks * data.size()));
+  device.join();
+  EXPECT_EQ(sent, kChunks);
+  ExpectServesOthers(house);
+}
+
+TEST(ServerTest, ADeviceThatNeverReadsDoesNotKeepItsCall) {
+  HouseOptions options;
+  options.begin_within = absl::Milliseconds(200);
+  options.intake.ack_every_bytes = 1;
+  House house(options);
+  Call call(Connect(house, Certs().dock));
+  call.Send(BeginOf("r1"));
+  // Each Rewind is one reply of its own; each chunk is worth an Ack.
+  constexpr uint64_t kChunks = 40'000;
+  for (uint64_t i = 0; i < kChunks; ++i)
+    ASSERT_TRUE(call.Send(ChunkOf(i, "x")));
+  ASSERT_TRUE(call.Send(FinishOf(std::string(kChunks, 'x'))));
+  EXPECT_TRUE(Eventually([&] { return house.intake.streams() == 0; }));
+  EXPECT_THAT(house.InStore("r1"), IsOkAndHolds(std::string(kChunks, 'x')));
+  ExpectServesOthers(house);
+}
+
+TEST(ServerTest, ACallThatDoesNotBeginIsEnded) {
+  HouseOptions options;
+  options.begin_within = absl::Milliseconds(50);
+  House house(options);
+  const auto channel = Connect(house, Certs().dock);
+  Call begun(channel);
+  begun.Begin("r1");
+  for (int i = 0; i < 3; ++i) {
+    const grpc::Status status = Answer(channel, {});
+    EXPECT_THAT(status, EndsWith(grpc::StatusCode::DEADLINE_EXCEEDED));
+    EXPECT_THAT(status.error_message(), HasSubstr("did not begin"));
+  }
+  // One that began may take its time.
+  begun.Send(ChunkOf(0, "x"));
+  begun.Send(FinishOf("x"));
+  EXPECT_THAT(begun.End(), EndsWith(grpc::StatusCode::OK));
+}
+
+TEST(ServerTest, CallsCancelledAtAnyMomentLeaveNothingBehind) {
+  House house;
+  constexpr int kThreads = 8;
+  constexpr int kCallsEach = 25;
+  std::vector<std::thread> devices;
+  ThreadPool cancellers(2);
+  for (int t = 0; t < kThreads; ++t) {
+    devices.emplace_back([&house, &cancellers, t] {
+      SeededRandom random(t);
+      const auto channel = Connect(house, Certs().dock);
+      for (int i = 0; i < kCallsEach; ++i) {
+        Call call(channel);
+        std::promise<void> cancelled;
+        cancellers.PostAfter(absl::Microseconds(random.Next() % 5'000), [&] {
+          call.context.TryCancel();
+          cancelled.set_value();
+        });
+        // Recordings are shared, so that streams also take over.
+        const std::string recording = absl::StrCat("r", random.Next() % 8);
+        const std::string data(random.Next() % 50'000 + 1, 'x');
+        uint64_t at = 0;
+        bool open = call.Send(BeginOf(recording));
+        for (int steps = random.Next() % 12; open && steps > 0; --steps) {
+          open = call.Send(ChunkOf(at, data));
+          at += data.size();
+          if (random.Next() % 4 == 0) open = call.Read().has_value();
+        }
+        if (random.Next() % 2 == 0) call.HalfClose();
+        call.End();
+        cancelled.get_future().wait();
+      }
+    });
+  }
+  for (std::thread& device : devices) device.join();
+  EXPECT_TRUE(Eventually([&] { return house.intake.streams() == 0; }));
+  ExpectServesOthers(house);
+}
+
+// --- looking
+// -------------------------------------------------------------------
+
+TEST(ServerTest, GetTransferTellsHowFarATransferIs) {
+  House house;
+  const auto channel = Connect(house, Certs().dock);
+
+  Call receiving(channel);
+  receiving.Begin("receiving");
+  receiving.Send(ChunkOf(0, "four"));
+  EXPECT_TRUE(receiving.ReadAckOf(4));
+  const v1::GetTransferReply reply = StateOf(house, "receiving");
+  EXPECT_EQ(reply.state(), v1::GetTransferReply::RECEIVING);
+  EXPECT_EQ(reply.transfer_id().size(), 32u);
+  EXPECT_EQ(reply.received_offset(), 4u);
+  EXPECT_EQ(reply.durable_offset(), 4u);
+
+  house.disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == DiskOperation::Kind::kLink
+               ? absl::UnavailableError("the store is away")
+               : absl::OkStatus();
+  });
+  const grpc::Status paused =
+      Answer(channel, {BeginOf("finished"), ChunkOf(0, "x"), FinishOf("x")});
+  EXPECT_THAT(paused, EndsWith(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  EXPECT_EQ(ReasonOf(paused), v1::ErrorDetail::PAUSED);
+  EXPECT_EQ(StateOf(house, "finished").state(), v1::GetTransferReply::FINISHED);
+  house.disk.SetFault(nullptr);
+
+  EXPECT_THAT(Upload(channel, "stored", "xyz"), EndsWith(grpc::StatusCode::OK));
+  EXPECT_EQ(StateOf(house, "stored").state(), v1::GetTransferReply::STORED);
+  EXPECT_EQ(StateOf(house, "stored").durable_offset(), 3u);
+
+  for (int i = 0; i < limits::kMismatchesMax; ++i) {
+    const grpc::Status status =
+        Answer(channel, {BeginOf("held"), ChunkOf(0, "x"), FinishOf("y")});
+    EXPECT_THAT(status, EndsWith(grpc::StatusCode::DATA_LOSS));
+    EXPECT_EQ(ReasonOf(status), v1::ErrorDetail::MISMATCH);
+  }
+  EXPECT_EQ(StateOf(house, "held").state(),
+            v1::GetTransferReply::HELD_FOR_OPERATOR);
+  EXPECT_EQ(StateOf(house, "held").mismatches(), 3u);
+}
+
+TEST(ServerTest, GetTransferRefuses) {
+  House house;
+  const auto channel = Connect(house, Certs().dock);
+  v1::GetTransferReply reply;
+  EXPECT_THAT(GetTransfer(channel, "cam-1", "unknown", reply),
+              EndsWith(grpc::StatusCode::NOT_FOUND));
+  EXPECT_THAT(GetTransfer(channel, "other-1", "r1", reply),
+              EndsWith(grpc::StatusCode::PERMISSION_DENIED));
+  for (const std::string& id :
+       {std::string(), std::string("../x"), std::string("a\0b", 3),
+        std::string(300, 'a')}) {
+    EXPECT_THAT(GetTransfer(channel, "cam-1", id, reply),
+                EndsWith(grpc::StatusCode::INVALID_ARGUMENT));
+    EXPECT_THAT(GetTransfer(channel, id, "r1", reply),
+                EndsWith(grpc::StatusCode::INVALID_ARGUMENT));
+  }
+  ExpectServesOthers(house);
+}
+
+// --- starting and stopping
+// -------------------------------------------------------
+
+TEST(ServerTest, ShutdownCancelsWhatIsOpenAtItsDeadline) {
+  House house;
+  Call call(Connect(house, Certs().dock));
+  call.Begin("r1");
+  const absl::Time deadline = absl::Now() + absl::Milliseconds(200);
+  house.server->Shutdown(deadline);
+  EXPECT_GE(absl::Now(), deadline);
+  EXPECT_FALSE(call.End().ok());
+  EXPECT_EQ(house.intake.streams(), 0);
+}
+
+TEST(ServerTest, AServerThatGoesAwayTakesItsCallsAlong) {
+  House house;
+  Call call(Connect(house, Certs().dock));
+  call.Begin("r1");
+  house.server.reset();
+  EXPECT_FALSE(call.End().ok());
+  EXPECT_EQ(house.intake.streams(), 0);
+}
+
+TEST(ServerTest, ShutdownDoesNotWaitForAnswersThatTakeLong) {
+  House house;
+  Call call(Connect(house, Certs().dock));
+  call.Begin("r1");
+  const auto channel = Connect(house, Certs().dock);
+  v1::GetTransferReply reply;
+  std::future<grpc::Status> asked;
+  {
+    const StuckDisk stuck(house.disk);
+    asked = std::async(std::launch::async, [&] {
+      return GetTransfer(channel, "cam-1", "r2", reply);
+    });
+    EXPECT_EQ(asked.wait_for(std::chrono::milliseconds(300)),
+              std::future_status::timeout);
+    house.server->Shutdown(absl::Now());
+    EXPECT_FALSE(asked.get().ok());
+  }
+}
+
+TEST(ServerTest, APortInUseIsSaidSo) {
+  House house;
+  EXPECT_THAT(
+      house.Start(house.address(), limits::kBeginWithin),
+      StatusIs(absl::StatusCode::kUnavailable, HasSubstr(house.address())));
+  ExpectServesOthers(house);
+}
+
+TEST(ServerTest, AKeyOfAnotherCertificateIsRefusedAtTheStart) {
+  House house;
+  SystemClock clock;
+  ThreadPool workers(1);
+  EXPECT_THAT(
+      Server::Start(
+          {.listen = "127.0.0.1:0",
+           .certificate_chain_pem = ReadTestFile(Certs().gateway),
+           .private_key_pem = ReadTestFile(TestPki::KeyOf(Certs().dock)),
+           .root_certificates_pem = Certs().pki.Read("root.pem")},
+          house.intake, LoadIdentifier(), workers, clock),
+      StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+}  // namespace
+}  // namespace schleuse
+
+int main(int argc, char** argv) {
+  testing::InitGoogleMock(&argc, argv);
+  schleuse::SetLogThreshold(std::nullopt);
+  if (!schleuse::InstallTlsProfile().ok()) return 1;
+  return RUN_ALL_TESTS();
+}

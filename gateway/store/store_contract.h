@@ -1,0 +1,176 @@
+// What every store must keep: the promises of store.h as tests. A store's own
+// test includes this and instantiates StoreContractTest with a harness.
+#ifndef SCHLEUSE_GATEWAY_STORE_STORE_CONTRACT_H_
+#define SCHLEUSE_GATEWAY_STORE_STORE_CONTRACT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/random.h"
+#include "base/status_matchers.h"
+#include "gateway/store/store.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace schleuse {
+
+// A store and a spool for it.
+class StoreHarness {
+ public:
+  virtual ~StoreHarness() = default;
+  virtual Store& store() = 0;
+  // A durable file in the spool; always a new one.
+  virtual StoreSource Spool(const RecordingName& name,
+                            absl::string_view bytes) = 0;
+  // A new process, whose memory is empty.
+  virtual void Restart() = 0;
+  // Makes the store unreachable, and reachable again as it was.
+  virtual void GoAway() = 0;
+  virtual void ComeBack() = 0;
+};
+
+using MakeStoreHarness = std::function<std::unique_ptr<StoreHarness>()>;
+
+class StoreContractTest : public testing::TestWithParam<MakeStoreHarness> {
+ protected:
+  static RecordingName Recording(absl::string_view id = "r.mp4",
+                                 absl::string_view camera = "cam-1") {
+    return *RecordingName::Parse(camera, id);
+  }
+
+  absl::StatusOr<Bundle> Commit(const StoreSource& source,
+                                absl::string_view bytes) {
+    auto upload = store().Open(source);
+    if (!upload.ok()) return upload.status();
+    (*upload)->Offer(bytes.size());
+    return (*upload)->Commit(bytes.size(), Sha256::Of(bytes));
+  }
+  absl::StatusOr<Bundle> SpoolAndCommit(const RecordingName& name,
+                                        absl::string_view bytes) {
+    return Commit(harness_->Spool(name, bytes), bytes);
+  }
+  // All that is stored under `name`, read back in pieces.
+  std::vector<std::string> Stored(const RecordingName& name) {
+    std::vector<std::string> all;
+    const auto bundles = store().Find(name);
+    EXPECT_OK(bundles);
+    if (!bundles.ok()) return all;
+    for (const Bundle& bundle : *bundles) all.push_back(ReadAll(bundle));
+    return all;
+  }
+  std::string ReadAll(const Bundle& bundle) {
+    const auto bytes = store().Read(bundle);
+    EXPECT_OK(bytes);
+    std::string all;
+    while (bytes.ok()) {
+      const auto piece = (*bytes)->Read(all.size(), 1000);
+      EXPECT_OK(piece);
+      if (!piece.ok() || piece->empty()) break;
+      all += *piece;
+    }
+    EXPECT_EQ(all.size(), bundle.size);
+    return all;
+  }
+
+  Store& store() { return harness_->store(); }
+  const std::unique_ptr<StoreHarness> harness_ = GetParam()();
+};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(StoreContractTest);
+
+TEST_P(StoreContractTest, KeepsWhatWasCommitted) {
+  const std::string bytes(2500, 'x');
+  EXPECT_THAT(Stored(Recording()), testing::IsEmpty());
+  const auto bundle = SpoolAndCommit(Recording(), bytes);
+  ASSERT_OK(bundle);
+  EXPECT_EQ(bundle->size, bytes.size());
+  EXPECT_EQ(ReadAll(*bundle), bytes);
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre(bytes));
+  harness_->Restart();
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre(bytes));
+}
+
+TEST_P(StoreContractTest, KeepsARecordingWithoutBytes) {
+  ASSERT_OK(SpoolAndCommit(Recording(), ""));
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre(""));
+}
+
+TEST_P(StoreContractTest, BundleLiesWhereTheJournalSaysItWill) {
+  const StoreSource source = harness_->Spool(Recording(), "footage");
+  const std::string target = store().TargetOf(source);
+  const auto bundle = Commit(source, "footage");
+  ASSERT_OK(bundle);
+  EXPECT_EQ(bundle->location, target);
+}
+
+TEST_P(StoreContractTest, NothingIsFoundBeforeTheCommit) {
+  auto upload = store().Open(harness_->Spool(Recording(), "footage"));
+  ASSERT_OK(upload);
+  (*upload)->Offer(3);
+  EXPECT_THAT(Stored(Recording()), testing::IsEmpty());
+  (*upload)->Abort();
+  EXPECT_THAT(Stored(Recording()), testing::IsEmpty());
+  EXPECT_OK(SpoolAndCommit(Recording(), "footage"));
+}
+
+TEST_P(StoreContractTest, CommitMayBeRepeatedAndStoresOnce) {
+  const StoreSource source = harness_->Spool(Recording(), "footage");
+  auto upload = store().Open(source);
+  ASSERT_OK(upload);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_OK((*upload)->Commit(7, Sha256::Of("footage")));
+  }
+  harness_->Restart();
+  EXPECT_OK(Commit(source, "footage"));
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
+}
+
+TEST_P(StoreContractTest, SameBytesFromAnotherTransferAreTheSameRecording) {
+  ASSERT_OK(SpoolAndCommit(Recording(), "footage"));
+  EXPECT_OK(SpoolAndCommit(Recording(), "footage"));
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
+}
+
+TEST_P(StoreContractTest, OtherBytesAreRefusedAndTheFirstStay) {
+  ASSERT_OK(SpoolAndCommit(Recording(), "footage"));
+  for (const char* other : {"FOOTAGE", "longer footage", ""}) {
+    EXPECT_THAT(SpoolAndCommit(Recording(), other),
+                StatusIs(absl::StatusCode::kAlreadyExists));
+    harness_->Restart();
+  }
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
+}
+
+TEST_P(StoreContractTest, RecordingsDoNotDisturbEachOther) {
+  ASSERT_OK(SpoolAndCommit(Recording("r", "cam-1"), "one"));
+  ASSERT_OK(SpoolAndCommit(Recording("r", "cam-2"), "two"));
+  ASSERT_OK(SpoolAndCommit(Recording("s", "cam-1"), "three"));
+  // One name is the beginning of another.
+  ASSERT_OK(SpoolAndCommit(Recording("s~", "cam-1"), "four"));
+  EXPECT_THAT(Stored(Recording("r", "cam-1")), testing::ElementsAre("one"));
+  EXPECT_THAT(Stored(Recording("r", "cam-2")), testing::ElementsAre("two"));
+  EXPECT_THAT(Stored(Recording("s", "cam-1")), testing::ElementsAre("three"));
+  EXPECT_THAT(Stored(Recording("s~", "cam-1")), testing::ElementsAre("four"));
+}
+
+TEST_P(StoreContractTest, StoreThatIsAwaySaysSoAndTakesItWhenItIsBack) {
+  EXPECT_OK(store().Probe());
+  const StoreSource source = harness_->Spool(Recording(), "footage");
+  harness_->GoAway();
+  EXPECT_THAT(store().Probe(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(store().Find(Recording()),
+              StatusIs(absl::StatusCode::kUnavailable))
+      << "not: nothing is stored";
+  EXPECT_THAT(Commit(source, "footage"),
+              StatusIs(absl::StatusCode::kUnavailable));
+  harness_->ComeBack();
+  EXPECT_OK(store().Probe());
+  EXPECT_OK(Commit(source, "footage"));
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
+}
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_STORE_STORE_CONTRACT_H_

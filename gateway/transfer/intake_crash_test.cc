@@ -1,0 +1,142 @@
+// A power cut, at every place there is.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/log.h"
+#include "base/status_matchers.h"
+#include "gateway/transfer/test_house.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace schleuse {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// What a device remembers through all that happens to the gateway.
+struct DeviceMemory {
+  uint64_t acknowledged = 0;
+  bool told_stored = false;
+
+  void Learn(const TestStream& stream) {
+    acknowledged = std::max(acknowledged, stream.acknowledged());
+    told_stored = told_stored || stream.stored();
+  }
+};
+
+// A whole transfer with several chunks and Acks, until it ends or the power
+// does.
+void BringUntilTheCut(TestHouse& house, absl::string_view footage,
+                      DeviceMemory& memory) {
+  constexpr uint64_t kChunkBytes = 3000;
+  auto stream = house.Begin(Recording(), footage.size());
+  for (uint64_t at = 0; at < footage.size(); at += kChunkBytes) {
+    (void)stream->Chunk(footage, at, kChunkBytes);
+    // Every other chunk is acknowledged by time.
+    if (at / kChunkBytes % 2 == 1) house.Wait(absl::Seconds(1));
+    house.Run();
+  }
+  stream->Finish(footage);
+  house.Wait(absl::Seconds(1));
+  memory.Learn(*stream);
+}
+
+struct Places {
+  int transfer = 0;  // operations of the transfer, each cut once
+  int recovery = 0;  // of all recoveries after those
+};
+
+// One life: cut after `cut` operations of the transfer, then, if asked, once
+// more after `recovery_cut` of what follows the restart. Returns whether the
+// first and the second cut came at all.
+struct Came {
+  bool first, second;
+};
+Came LiveThrough(int cut, std::optional<int> recovery_cut, uint64_t disk_seed,
+                 const FileStoreOptions& store) {
+  const std::string footage = Footage(20'000);
+  TestHouse house(TestHouse::SmallOptions(), store, /*order=*/0, disk_seed);
+  EXPECT_OK(house.Start());
+  DeviceMemory memory;
+  house.disk.CutPowerAfter(cut);
+  BringUntilTheCut(house, footage, memory);
+  Came came = {.first = house.disk.power_was_cut(), .second = false};
+  EXPECT_TRUE(came.first || memory.told_stored);
+
+  if (recovery_cut) {
+    if (!house.disk.power_was_cut()) house.disk.CutPower();
+    house.Kill();
+    house.disk.RestorePower();
+    house.disk.CutPowerAfter(*recovery_cut);
+    if (house.Start().ok()) {
+      auto stream = house.Begin(Recording(), footage.size());
+      house.Wait(absl::Seconds(1));
+      memory.Learn(*stream);
+    }
+    came.second = house.disk.power_was_cut();
+  }
+  EXPECT_OK(house.RestartAfterPowerCut());
+  if (memory.told_stored) {
+    EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
+  }
+
+  auto stream = house.Begin(Recording(), footage.size());
+  const auto ready = stream->Last<Ready>();
+  EXPECT_TRUE(ready.has_value());
+  if (!ready) return came;
+  EXPECT_GE(ready->offset, memory.acknowledged);
+  house.SendRest(*stream, footage, ready->offset);
+  EXPECT_TRUE(stream->stored());
+  EXPECT_THAT(stream->All<Rewind>(), IsEmpty());
+
+  // Once more, so that what was told just now is tried as well.
+  EXPECT_OK(house.RestartAfterPowerCut());
+  house.Run();
+  EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
+  EXPECT_THAT(house.InSpool(".bytes"), IsEmpty());
+  EXPECT_THAT(house.InSpool(".records"), IsEmpty());
+  return came;
+}
+
+class PowerCutTest : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override { SetLogThreshold(std::nullopt); }
+};
+
+// Power is cut at the first disk operation of a transfer, then at the second,
+// and so on; and after each of these at the first operation of the recovery,
+// at the second, and so on. Each with several outcomes of what was not synced.
+TEST_P(PowerCutTest, NothingAcknowledgedIsLostWhereverThePowerIsCut) {
+  Places places;
+  for (uint64_t disk_seed = 1; disk_seed <= 5; ++disk_seed) {
+    bool cut_came = true;
+    for (int cut = 0; cut_came; ++cut) {
+      SCOPED_TRACE(absl::StrCat("disk seed ", disk_seed, ", cut after ", cut));
+      cut_came = LiveThrough(cut, std::nullopt, disk_seed,
+                             {.read_back = GetParam()}).first;
+      if (cut_came) ++places.transfer;
+      bool second_came = true;
+      for (int again = 0; second_came; ++again) {
+        SCOPED_TRACE(absl::StrCat("and of the recovery after ", again));
+        second_came = LiveThrough(cut, again, disk_seed,
+                                  {.read_back = GetParam()}).second;
+        if (second_came) ++places.recovery;
+        if (HasFailure()) return;  // one place is enough to look at
+      }
+    }
+  }
+  RecordProperty("places_in_the_transfer", places.transfer);
+  RecordProperty("places_in_recoveries", places.recovery);
+  std::printf("tried %d places in the transfer, %d in recoveries\n",
+              places.transfer, places.recovery);
+  EXPECT_GT(places.transfer, 5 * 30);
+  EXPECT_GT(places.recovery, 5 * 30 * 8);
+}
+
+INSTANTIATE_TEST_SUITE_P(ReadBack, PowerCutTest, testing::Bool());
+
+}  // namespace
+}  // namespace schleuse

@@ -1,0 +1,330 @@
+// A gateway core on a fake disk, and devices that say to it whatever a test
+// wants said. For the tests of this room alone.
+#ifndef SCHLEUSE_GATEWAY_TRANSFER_TEST_HOUSE_H_
+#define SCHLEUSE_GATEWAY_TRANSFER_TEST_HOUSE_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/crc32c.h"
+#include "base/fake_executor.h"
+#include "base/random.h"
+#include "base/status_matchers.h"
+#include "disk/fake_disk.h"
+#include "gateway/access/roster_source.h"
+#include "gateway/spool/spool.h"
+#include "gateway/store/file_store.h"
+#include "gateway/transfer/intake.h"
+#include "gtest/gtest.h"
+
+namespace schleuse {
+
+constexpr char kSpoolDirectory[] = "/data/spool";
+constexpr char kStoreDirectory[] = "/data/store";
+
+inline std::string Footage(size_t size, uint64_t seed = 1) {
+  std::string bytes(size, '\0');
+  SeededRandom random(seed);
+  for (char& byte : bytes) byte = static_cast<char>(random.Next());
+  return bytes;
+}
+
+inline RecordingName Recording(absl::string_view recording_id = "r.mp4",
+                               absl::string_view camera_id = "cam-1") {
+  return *RecordingName::Parse(camera_id, recording_id);
+}
+
+// "dock/s1/d1" and "dock/s2/d2" may bring every "cam-...", "radio/s1/r1" too.
+inline Principal Device(absl::string_view path = "dock/s1/d1") {
+  return *Principal::Parse(absl::StrCat("spiffe://test/", path), "test");
+}
+
+// What a device hears on one stream.
+class Ear final : public Outlet {
+ public:
+  void Send(const Reply& reply) override {
+    EXPECT_FALSE(end) << "a reply behind the end";
+    replies.push_back(reply);
+  }
+  void End(const StreamEnd& why) override {
+    EXPECT_FALSE(end) << "ended twice";
+    end = why;
+  }
+  void ResumeReading() override { ++resumed; }
+
+  std::vector<Reply> replies;
+  std::optional<StreamEnd> end;
+  int resumed = 0;
+};
+
+// A device's end of one stream.
+class TestStream {
+ public:
+  TestStream(Intake& intake, const Principal& principal)
+      : ear_(std::make_shared<Ear>()),
+        stream_(intake.Connect(principal, ear_)) {}
+  ~TestStream() { Close(); }
+
+  void Begin(const RecordingName& name,
+             std::optional<uint64_t> size = std::nullopt) {
+    stream_->OnBegin({.name = name,
+                      .metadata = "metadata",
+                      .extension = "mp4",
+                      .size = size});
+  }
+  // The bytes [offset, offset + length) of `footage`; false as OnChunk.
+  bool Chunk(absl::string_view footage, uint64_t offset,
+             uint64_t length = absl::string_view::npos) {
+    const absl::string_view data = footage.substr(offset, length);
+    return ChunkWithCrc(data, offset, Crc32c(data));
+  }
+  bool ChunkWithCrc(absl::string_view data, uint64_t offset, uint32_t crc32c) {
+    return stream_->OnChunk(
+        {.offset = offset, .crc32c = crc32c, .data = absl::Cord(data)});
+  }
+  void Finish(absl::string_view footage) {
+    Finish(footage.size(), Sha256::Of(footage));
+  }
+  void Finish(uint64_t size, const Digest& sha256) {
+    stream_->OnFinish({.size = size, .sha256 = sha256});
+  }
+  void BadMessage() { stream_->OnBadMessage("nonsense"); }
+  // The call is over; also when the gateway's process dies.
+  void Close() {
+    if (auto stream = std::exchange(stream_, nullptr)) stream->OnClosed();
+  }
+
+  bool closed() const { return stream_ == nullptr; }
+  const std::optional<StreamEnd>& end() const { return ear_->end; }
+  int resumed() const { return ear_->resumed; }
+  const std::vector<Reply>& replies() const { return ear_->replies; }
+  template <typename Kind>
+  std::vector<Kind> All() const {
+    std::vector<Kind> all;
+    for (const Reply& reply : ear_->replies) {
+      if (const auto* one = std::get_if<Kind>(&reply)) all.push_back(*one);
+    }
+    return all;
+  }
+  template <typename Kind>
+  std::optional<Kind> Last() const {
+    const std::vector<Kind> all = All<Kind>();
+    return all.empty() ? std::nullopt : std::optional<Kind>(all.back());
+  }
+  bool stored() const { return Last<Stored>().has_value(); }
+  // The highest offset acknowledged on this stream.
+  uint64_t acknowledged() const {
+    uint64_t most = 0;
+    for (const Ack& ack : All<Ack>()) most = std::max(most, ack.durable_offset);
+    return most;
+  }
+
+ private:
+  const std::shared_ptr<Ear> ear_;
+  std::shared_ptr<Stream> stream_;
+};
+
+// The gateway: its disk stays, its process comes and goes.
+class TestHouse {
+ public:
+  // `order` 0 runs tasks as they were posted, any other shuffles them.
+  explicit TestHouse(const IntakeOptions& intake = SmallOptions(),
+                     const FileStoreOptions& store = {}, uint64_t order = 0,
+                     uint64_t disk_seed = 1)
+      : disk(disk_seed),
+        executor(order),
+        intake_options_(intake),
+        store_options_(store) {
+    EXPECT_OK(MakeDirectories(disk, kSpoolDirectory));
+    EXPECT_OK(MakeDirectories(disk, kStoreDirectory));
+    constexpr char kRoster[] = "/data/roster.textproto";
+    EXPECT_OK(WriteFileAtomically(
+        disk, kRoster,
+        "trust_domain: 'test' grant { name: 'all' device: 'dock/*/*'"
+        " device: 'radio/*/*' camera: 'cam-*' }"));
+    absl::StatusOr<Roster> roster = Roster::Load(disk, kRoster);
+    EXPECT_OK(roster);
+    roster_ = std::make_unique<FixedRoster>(*std::move(roster));
+  }
+  ~TestHouse() { Kill(); }
+
+  static IntakeOptions SmallOptions() {
+    return {.spool_reserve_bytes = 0, .ack_every_bytes = 8 * 1024};
+  }
+
+  // From the next start on.
+  void SetOptions(const IntakeOptions& options) { intake_options_ = options; }
+  void SetOptions(const FileStoreOptions& options) { store_options_ = options; }
+
+  absl::Status Start() {
+    process_ = std::make_unique<Process>(*this);
+    return process_->intake.Recover();
+  }
+  // The process is gone; what it had not written is gone with it.
+  void Kill() {
+    for (const auto& stream : streams_) stream->Close();
+    streams_.clear();
+    executor.DropAll();
+    process_ = nullptr;
+    executor.DropAll();
+  }
+  absl::Status Restart() {
+    Kill();
+    return Start();
+  }
+  absl::Status RestartAfterPowerCut() {
+    if (!disk.power_was_cut()) disk.CutPower();
+    Kill();
+    disk.RestorePower();
+    return Start();
+  }
+
+  Intake& intake() { return process_->intake; }
+  Spool& spool() { return process_->spool; }
+
+  // A stream on which nothing was said.
+  std::shared_ptr<TestStream> Connect(const Principal& who = Device()) {
+    streams_.push_back(std::make_shared<TestStream>(intake(), who));
+    return streams_.back();
+  }
+  // One that has begun and heard the answer.
+  std::shared_ptr<TestStream> Begin(
+      const RecordingName& name, std::optional<uint64_t> size = std::nullopt,
+      const Principal& who = Device()) {
+    auto stream = Connect(who);
+    stream->Begin(name, size);
+    Run();
+    return stream;
+  }
+
+  // All that is ready; time stands still.
+  void Run() { executor.RunReady(); }
+  void Wait(absl::Duration span) {
+    const absl::Time until = executor.Now() + span;
+    Run();
+    while (executor.next_due() <= until) {
+      executor.SkipToNext();
+      Run();
+    }
+    executor.Advance(until - executor.Now());
+    Run();
+  }
+
+  // What a device does that holds `footage`, from Begin to the stream's end.
+  // It goes back where it is told to.
+  std::shared_ptr<TestStream> Bring(const RecordingName& name,
+                                    absl::string_view footage,
+                                    const Principal& who = Device()) {
+    auto stream = Begin(name, footage.size(), who);
+    const auto ready = stream->Last<Ready>();
+    if (!ready || stream->end()) return stream;
+    SendRest(*stream, footage, ready->offset);
+    return stream;
+  }
+  void SendRest(TestStream& stream, absl::string_view footage, uint64_t from) {
+    size_t rewinds = stream.All<Rewind>().size();
+    while (true) {
+      for (uint64_t at = from; at < footage.size(); at += 4096) {
+        (void)stream.Chunk(footage, at, 4096);
+        Run();
+      }
+      stream.Finish(footage);
+      Wait(absl::Seconds(1));
+      const std::vector<Rewind> all = stream.All<Rewind>();
+      if (stream.end() || all.size() == rewinds) return;
+      rewinds = all.size();
+      from = all.back().offset;
+    }
+  }
+
+  absl::StatusOr<TransferView> Look(const RecordingName& name,
+                                    const Principal& who = Device()) {
+    std::optional<absl::StatusOr<TransferView>> answer;
+    intake().Look(who, name, [&answer](absl::StatusOr<TransferView> view) {
+      answer = std::move(view);
+    });
+    Run();
+    EXPECT_TRUE(answer.has_value());
+    return answer.value_or(absl::InternalError("no answer"));
+  }
+
+  // The contents of all that is stored under `name`.
+  std::vector<std::string> InStore(const RecordingName& name) const {
+    std::vector<std::string> all;
+    const std::string directory = JoinPath(kStoreDirectory, name.ToString());
+    const auto names = disk.List(directory);
+    if (!names.ok()) return all;
+    for (const std::string& file : *names) {
+      const auto bytes = ReadFile(disk, JoinPath(directory, file), 1 << 30);
+      all.push_back(bytes.ok() ? *bytes : bytes.status().ToString());
+    }
+    return all;
+  }
+  // The names in the spool that end in `suffix`.
+  std::vector<std::string> InSpool(absl::string_view suffix = "") const {
+    std::vector<std::string> names = *disk.List(kSpoolDirectory);
+    names.erase(std::remove_if(names.begin(), names.end(),
+                               [suffix](const std::string& name) {
+                                 return !absl::EndsWith(name, suffix);
+                               }),
+                names.end());
+    return names;
+  }
+  // Turns bits of the open transfer's bytes, as an old disk does.
+  void DamageSpool(const RecordingName& name, uint64_t offset) {
+    const auto id = spool().Lookup(name);
+    ASSERT_TRUE(id.has_value());
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<File> file,
+                         disk.Open(spool().BytesPath(*id)));
+    ASSERT_OK_AND_ASSIGN(std::string byte, file->Read(offset, 1));
+    ASSERT_EQ(byte.size(), 1u);
+    byte[0] ^= 0x10;
+    ASSERT_OK(file->Write(offset, byte));
+    ASSERT_OK(file->Sync());
+  }
+  // Every operation of that kind fails with `status` from now on.
+  void Fail(DiskOperation::Kind kind, const absl::Status& status,
+            absl::string_view path_ends = "") {
+    disk.SetFault([kind, status, suffix = std::string(path_ends)](
+                      const DiskOperation& operation) {
+      return operation.kind == kind && absl::EndsWith(operation.path, suffix)
+                 ? status
+                 : absl::OkStatus();
+    });
+  }
+  void FailNoMore() { disk.SetFault(nullptr); }
+
+  FakeDisk disk;
+  FakeExecutor executor;
+  SeededRandom random{7};
+
+ private:
+  struct Process {
+    explicit Process(TestHouse& house)
+        : spool(house.disk, kSpoolDirectory, house.executor, house.random),
+          store(house.disk, kStoreDirectory, house.store_options_),
+          intake(spool, store, *house.roster_, house.executor, house.executor,
+                 house.random, house.intake_options_) {}
+    Spool spool;
+    FileStore store;
+    Intake intake;
+  };
+
+  IntakeOptions intake_options_;
+  FileStoreOptions store_options_;
+  std::unique_ptr<RosterSource> roster_;
+  std::unique_ptr<Process> process_;
+  std::vector<std::shared_ptr<TestStream>> streams_;
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_TRANSFER_TEST_HOUSE_H_
