@@ -159,7 +159,7 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   const FixedRoster roster(settings.trust.roster);
   const auto identifier = std::make_shared<const Identifier>(
       settings.trust.roster, settings.trust.revocation_lists);
-  Spool spool(disk, config.spool_directory, clock, random);
+  Spool spool(disk, config.spool_directory, random);
   // Below what its tasks use, since it is the pool's end that ends the last of
   // them.
   ThreadPool workers(WorkersOf(config));

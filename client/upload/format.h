@@ -49,7 +49,7 @@ std::vector<std::string> FormatBars(const Overview& overview, absl::Time now,
 // What a person reads in a log: one line without its end.
 std::string FormatPlain(const View& view, absl::Time now);
 
-// One JSON object without a line's end. docs/upload.md lists the fields.
+// One JSON object without a line's end. README.md lists the fields.
 std::string FormatJson(absl::string_view event, const View& view,
                        absl::Time now);
 

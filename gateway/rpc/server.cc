@@ -45,9 +45,15 @@ grpc::Status Full(absl::string_view what) {
                           .retry_after = kWaitWhenFull});
 }
 
-class Service final : public v1::TransferService::WithRawCallbackMethod_Upload<
-                          v1::TransferService::WithCallbackMethod_GetTransfer<
-                              v1::TransferService::Service>> {
+// All methods by callbacks, those too that are not there yet: gRPC would start
+// threads, without bound, for any that is not.
+using Door = v1::TransferService;
+using Methods = Door::WithRawCallbackMethod_Upload<
+    Door::WithCallbackMethod_GetTransfer<Door::WithCallbackMethod_GetReceipt<
+        Door::WithCallbackMethod_WatchReceipts<
+            Door::WithCallbackMethod_AnnounceManifest<Door::Service>>>>>;
+
+class Service final : public Methods {
  public:
   Service(Intake& intake, std::shared_ptr<const Identifier> identifier,
           std::shared_ptr<OpenCalls> open, const Clock& clock)

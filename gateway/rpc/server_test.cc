@@ -117,7 +117,7 @@ struct HouseOptions {
 class House {
  public:
   explicit House(const HouseOptions& options = {})
-      : spool_(disk, "/spool", clock_, random_),
+      : spool_(disk, "/spool", random_),
         store_(disk, "/store", {}),
         workers_(4),
         intake(spool_, store_, roster_, workers_, clock_, random_,
@@ -387,14 +387,16 @@ TEST(ServerTest, AStrangerGetsNoFurtherThanTheHandshake) {
   };
   for (const auto& [who, certificate] : strangers) {
     SCOPED_TRACE(who);
-    const int operations = house.disk.operations();
     const auto channel = Connect(house, certificate);
     EXPECT_THAT(Answer(channel, {BeginOf("r1")}),
                 EndsWith(grpc::StatusCode::UNAVAILABLE));
     v1::GetTransferReply reply;
     EXPECT_THAT(GetTransfer(channel, "cam-1", "r1", reply),
                 EndsWith(grpc::StatusCode::UNAVAILABLE));
-    EXPECT_EQ(house.disk.operations(), operations);
+    // No call of theirs reached the service.
+    EXPECT_THAT(GetTransfer(Connect(house, Certs().dock), "cam-1", "r1", reply),
+                EndsWith(grpc::StatusCode::NOT_FOUND));
+    EXPECT_EQ(house.intake.streams(), 0);
     ExpectServesOthers(house);
   }
 }
@@ -572,8 +574,11 @@ TEST(ServerTest, GarbageEndsTheCall) {
   }
   EXPECT_FALSE(AnswerToBytes(channel, "GetTransfer", "\xFF\xFF").ok());
   EXPECT_FALSE(AnswerToBytes(channel, "GetTransfer", "\x0A\x01\xFF").ok());
-  EXPECT_THAT(AnswerToBytes(channel, "NoSuchMethod", ""),
-              EndsWith(grpc::StatusCode::UNIMPLEMENTED));
+  for (const char* method :
+       {"NoSuchMethod", "GetReceipt", "WatchReceipts", "AnnounceManifest"}) {
+    EXPECT_THAT(AnswerToBytes(channel, method, ""),
+                EndsWith(grpc::StatusCode::UNIMPLEMENTED));
+  }
   ExpectServesOthers(house);
 }
 

@@ -30,6 +30,21 @@ absl::StatusOr<uint32_t> CrcOf(const File& file, uint64_t offset,
   return crc;
 }
 
+// Writes what is there once more. Perhaps the last thing that an earlier process
+// did was a sync that failed: the system then shows bytes that are not on the
+// medium, and no later sync of them would try again.
+absl::Status WriteAnew(File& file, uint64_t offset, uint64_t length) {
+  while (length > 0) {
+    ASSIGN_OR_RETURN(const std::string piece,
+                     file.Read(offset, std::min(length, kReadBytes)));
+    if (piece.empty()) return absl::DataLossError("the file shrank");
+    RETURN_IF_ERROR(file.Write(offset, piece));
+    offset += piece.size();
+    length -= piece.size();
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 Partial::Partial(TransferId id, Begun begun, std::unique_ptr<File> bytes,
@@ -81,6 +96,8 @@ absl::Status Partial::Load() {
           return false;
         }
         if (*crc != chunk->crc32c) return false;
+        failed = WriteAnew(*bytes_, chunk->offset, chunk->length);
+        if (!failed.ok()) return false;
       }
       received_ += chunk->length;
     } else if (const auto* at = std::get_if<journal::FinishedAt>(&*record)) {

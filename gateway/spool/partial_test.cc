@@ -442,6 +442,36 @@ TEST(PartialTest, AnyFailingSyncIsReported) {
   }
 }
 
+// Its bytes seemed to be there, and a later sync found nothing to do.
+TEST(PartialTest, SyncThatFailedUnheardBeforeAKillWasForgotten) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    TestSpool house(seed);
+    const std::string footage = Footage(9000);
+    auto partial = FiveChunks(house, footage);
+    ASSERT_OK(Append(*partial, footage.substr(5000)));
+    ASSERT_OK(partial->BeginSync());
+    house.disk.SetFault([](const DiskOperation& operation) {
+      return operation.kind == Kind::kSync &&
+                     absl::EndsWith(operation.path, ".bytes")
+                 ? absl::DataLossError("medium error")
+                 : absl::OkStatus();
+    });
+    EXPECT_THAT(partial->Sync(), StatusIs(StatusCode::kDataLoss));
+    house.disk.SetFault(nullptr);
+    partial = nullptr;  // killed before it could set the transfer aside
+    ASSERT_OK(house.Restart());
+    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+    SyncAll(*partial);
+    const uint64_t durable = partial->received();
+    partial = nullptr;
+    ASSERT_OK(house.RestartAfterPowerCut());
+    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+    EXPECT_GE(partial->received(), durable);
+    EXPECT_EQ(BytesOf(house.disk, *house.spool, *partial), footage);
+  }
+}
+
 TEST(PartialTest, NamesAreSyncedOnceAProcess) {
   TestSpool house;
   auto partial = house.Create();

@@ -41,9 +41,8 @@ struct Spool::Leftover {
   bool mismatched = false;
 };
 
-Spool::Spool(Disk& disk, absl::string_view directory, const Clock& clock,
-             Random& random)
-    : disk_(disk), directory_(directory), clock_(clock), random_(random) {}
+Spool::Spool(Disk& disk, absl::string_view directory, Random& random)
+    : disk_(disk), directory_(directory), random_(random) {}
 
 std::string Spool::BytesPath(const TransferId& id) const {
   return JoinPath(directory_, absl::StrCat(id.ToString(), kBytesSuffix));
@@ -235,11 +234,12 @@ void Spool::Forget(const RecordingName& name, const TransferId& id) {
 }
 
 absl::Status Spool::Remove(const RecordingName& name, const TransferId& id) {
+  // First: what is left of it is the stored file itself by now, and must never
+  // be opened for writing again.
+  Forget(name, id);
   RETURN_IF_ERROR(OkIfNotFound(disk_.Remove(RecordsPath(id))));
   Failpoint("gateway.records_removed");
-  RETURN_IF_ERROR(OkIfNotFound(disk_.Remove(BytesPath(id))));
-  Forget(name, id);
-  return absl::OkStatus();
+  return OkIfNotFound(disk_.Remove(BytesPath(id)));
 }
 
 absl::Status Spool::SetAside(const RecordingName& name, const TransferId& id) {

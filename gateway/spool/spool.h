@@ -15,7 +15,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/recording_name.h"
@@ -38,8 +37,7 @@ struct Unstored {
 class Spool {
  public:
   // `directory` exists. Nothing is read yet.
-  Spool(Disk& disk, absl::string_view directory, const Clock& clock,
-        Random& random);
+  Spool(Disk& disk, absl::string_view directory, Random& random);
 
   // Reads what an earlier process left, builds the index below, and removes
   // what nobody was promised. Reads journals, not footage. Once, first.
@@ -58,7 +56,8 @@ class Spool {
   int Mismatches(const RecordingName& name) const;
 
   // Forgets a transfer whose recording is stored: the records first, so that
-  // bytes without records are always nobody's.
+  // bytes without records are always nobody's. The index forgets it even when
+  // the removing fails; the next Recover names it again.
   absl::Status Remove(const RecordingName& name, const TransferId& id);
   // Sets a transfer aside whose files cannot be trusted: they are renamed with
   // `.aside` behind, for a person, and the recording has no open transfer.
@@ -84,7 +83,6 @@ class Spool {
 
   Disk& disk_;
   const std::string directory_;
-  const Clock& clock_;
   Random& random_;
   mutable Mutex mutex_;
   std::map<RecordingName, Entry> index_ ABSL_GUARDED_BY(mutex_);

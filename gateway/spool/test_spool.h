@@ -62,7 +62,7 @@ struct TestSpool {
     Open();
   }
   void Open() {
-    spool = std::make_unique<Spool>(disk, kDirectory, clock, random);
+    spool = std::make_unique<Spool>(disk, kDirectory, random);
   }
   // A new process.
   absl::StatusOr<std::vector<Unstored>> Restart() {

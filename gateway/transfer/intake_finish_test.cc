@@ -555,10 +555,10 @@ TEST_F(IntakeFinishTest, RotAfterStoredDidNotCutTheStoredRecording) {
   house.Fail(Kind::kRemove, absl::DataLossError("cannot remove"));
   ASSERT_TRUE(house.Bring(Recording(), footage)->stored());
   house.FailNoMore();
+  ASSERT_OK(house.Restart());
   for (const uint64_t at : {500u, 9500u}) {
     house.DamageSpool(Recording(), at);
   }
-  ASSERT_OK(house.Restart());
   house.Run();
   ASSERT_THAT(house.InStore(Recording()), SizeIs(1));
   EXPECT_EQ(house.InStore(Recording())[0].size(), footage.size());

@@ -309,7 +309,7 @@ class TestHouse {
  private:
   struct Process {
     explicit Process(TestHouse& house)
-        : spool(house.disk, kSpoolDirectory, house.executor, house.random),
+        : spool(house.disk, kSpoolDirectory, house.random),
           store(house.disk, kStoreDirectory, house.store_options_),
           intake(spool, store, *house.roster_, house.executor, house.executor,
                  house.random, house.intake_options_) {}

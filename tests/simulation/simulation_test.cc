@@ -21,7 +21,8 @@ std::optional<uint64_t> SeedFromEnvironment() {
 
 struct Totals {
   int kills = 0, power_cuts = 0, client_kills = 0, disk_faults = 0;
-  int rewinds = 0, streams = 0, recordings = 0;
+  int rewinds = 0, streams = 0;
+  int takeovers = 0, drains = 0, full_disks = 0, again = 0;
 };
 
 // Runs seeds [first, first + count) and stops at the first broken promise.
@@ -45,6 +46,10 @@ Totals RunSeeds(uint64_t first, uint64_t count, Plan plan) {
     totals.disk_faults += outcome.disk_faults;
     totals.rewinds += outcome.rewinds;
     totals.streams += outcome.streams;
+    totals.takeovers += outcome.takeovers;
+    totals.drains += outcome.drains;
+    totals.full_disks += outcome.full_disks;
+    totals.again += outcome.again;
   }
   return totals;
 }
@@ -53,7 +58,8 @@ TEST(SimulationTest, QuietWorldStoresEverything) {
   RunSeeds(1, 100, {.seed = 0,
                     .network_faults = false,
                     .crashes = false,
-                    .power_cuts = false});
+                    .power_cuts = false,
+                    .everyday_trouble = false});
 }
 
 TEST(SimulationTest, NothingAcknowledgedIsLostInCrashesCutsAndBrokenLinks) {
@@ -64,6 +70,21 @@ TEST(SimulationTest, NothingAcknowledgedIsLostInCrashesCutsAndBrokenLinks) {
   EXPECT_GT(totals.power_cuts, 600);
   EXPECT_GT(totals.client_kills, 100);
   EXPECT_GT(totals.rewinds, 20);
+  EXPECT_GT(totals.takeovers, 100);
+  EXPECT_GT(totals.drains, 100);
+  EXPECT_GT(totals.full_disks, 100);
+  EXPECT_GT(totals.again, 50);
+}
+
+// Without crashes that would hide what a drain or a full disk leaves behind.
+TEST(SimulationTest, EverydayTroubleLosesNothing) {
+  const Totals totals = RunSeeds(3000, 300, {.seed = 0,
+                                             .crashes = false,
+                                             .power_cuts = false});
+  if (SeedFromEnvironment()) return;
+  EXPECT_GT(totals.takeovers, 50);
+  EXPECT_GT(totals.drains, 50);
+  EXPECT_GT(totals.full_disks, 50);
 }
 
 TEST(SimulationTest, NothingStoredIsLostWhenTheDiskFailsToo) {

@@ -18,6 +18,8 @@ constexpr char kRoster[] = "/data/roster.textproto";
 constexpr int kStepsMax = 400'000;
 // Misfortunes end after so many steps, so that the rest can be brought in.
 constexpr int kUnluckySteps = 4'000;
+// A gateway that stops has no reason to take longer.
+constexpr absl::Duration kDrainMax = absl::Minutes(2);
 
 std::string RandomBytes(Random& random, uint64_t size) {
   std::string bytes(size, '\0');
@@ -50,12 +52,14 @@ void Must(const absl::Status& status) {
 std::string Outcome::Report() const {
   return absl::StrCat(broken, " (steps ", steps, ", kills ", kills,
                       ", power cuts ", power_cuts, ", client kills ",
-                      client_kills, ", disk faults ", disk_faults, ")");
+                      client_kills, ", disk faults ", disk_faults, ", takeovers ", takeovers,
+                      ", drains ", drains, ", full disks ", full_disks,
+                      ", again ", again, ")");
 }
 
 struct World::Gateway {
   Gateway(World& world)
-      : spool(world.disk_, kSpool, world.gateway_executor_, world.random_),
+      : spool(world.disk_, kSpool, world.random_),
         store(world.disk_, kStore,
               {.read_back = world.random_.Next() % 4 == 0}),
         intake(spool, store, *world.roster_, world.gateway_executor_,
@@ -70,10 +74,12 @@ struct World::Gateway {
 };
 
 struct World::Device : public client::UploadObserver {
-  Device(World& owner, RecordingName recording, std::string content)
+  Device(World& owner, RecordingName recording, std::string content,
+         absl::string_view spiffe_id)
       : world(owner),
         name(std::move(recording)),
         bytes(std::move(content)),
+        principal(spiffe_id),
         source(bytes),
         random(owner.random_.Next()) {}
 
@@ -91,6 +97,7 @@ struct World::Device : public client::UploadObserver {
   World& world;
   const RecordingName name;
   const std::string bytes;
+  const std::string principal;
   client::FakeSource source;
   SeededRandom random;
   uint64_t acknowledged = 0;
@@ -124,7 +131,9 @@ World::World(const Plan& plan)
   };
   network_.on_end = [this](const RecordingName& name,
                            const client::ErrorDetail& detail) {
-    if (detail.reason != client::ErrorDetail::Reason::kSpoolFault) return;
+    using Reason = client::ErrorDetail::Reason;
+    outcome_.takeovers += detail.reason == Reason::kTakenOver;
+    if (detail.reason != Reason::kSpoolFault) return;
     if (!plan_.disk_faults) Broken("a spool fault without a disk fault");
     for (auto& device : devices_) {
       if (device->name == name) device->acknowledged = 0;
@@ -162,9 +171,19 @@ World::World(const Plan& plan)
     absl::StatusOr<RecordingName> name = RecordingName::Parse(
         absl::StrCat("cam-", i % 2), absl::StrCat("rec-", i));
     Must(name.status());
-    devices_.push_back(std::make_unique<Device>(
-        *this, *name, RandomBytes(random_, RandomSize(random_))));
+    const std::string bytes = RandomBytes(random_, RandomSize(random_));
+    AddDevice(*name, bytes, "spiffe://sim.test/dock/s1/d1");
+    if (plan.everyday_trouble && random_.Next() % 3 == 0) {
+      // The camera is docked elsewhere as well.
+      ++outcome_.rivals;
+      AddDevice(*name, bytes, "spiffe://sim.test/dock/s2/d2");
+    }
   }
+}
+
+void World::AddDevice(const RecordingName& name, const std::string& bytes,
+                      absl::string_view principal) {
+  devices_.push_back(std::make_unique<Device>(*this, name, bytes, principal));
 }
 
 World::~World() {
@@ -197,6 +216,7 @@ void World::StartGateway() {
 }
 
 void World::KillGateway() {
+  drained_ = nullptr;
   network_.GatewayDied();
   gateway_executor_.DropAll();
   gateway_.reset();
@@ -218,7 +238,7 @@ void World::StartDevice(Device& device) {
   device.link.reset();
   device.strand = std::make_unique<Strand>(device_executor_);
   absl::StatusOr<Principal> principal =
-      Principal::Parse("spiffe://sim.test/dock/s1/d1", "sim.test");
+      Principal::Parse(device.principal, "sim.test");
   Must(principal.status());
   device.link = std::make_unique<FakeLink>(network_, *principal, device.name,
                                            *device.strand);
@@ -229,7 +249,10 @@ void World::StartDevice(Device& device) {
           .early_bytes = device.random.Next() % (64 * 1024)},
       device.source, *device.link, *device.strand, device_executor_,
       device.random, device);
-  device.strand->Post([upload = device.upload.get()] { upload->Start(); });
+  device.strand->Post([&device, upload = device.upload.get()] {
+    // Unless it was restarted before it began.
+    if (device.upload.get() == upload) upload->Start();
+  });
 }
 
 void World::OnReply(const RecordingName& name, const client::Reply& reply) {
@@ -302,8 +325,38 @@ void World::Misfortune() {
     return;
   }
   if (plan_.power_cuts && luck < 0.012) {
-    disk_.CutPowerAfter(static_cast<int>(random_.Next() % 20));
+    return disk_.CutPowerAfter(static_cast<int>(random_.Next() % 20));
   }
+  if (plan_.everyday_trouble) EverydayTrouble(random_.NextFraction());
+}
+
+void World::EverydayTrouble(double luck) {
+  if (luck < 0.001) {
+    disk_is_full_ = true;
+    ++outcome_.full_disks;
+    return disk_.SetCapacity(random_.Next() % 300'000);
+  }
+  if (disk_is_full_ && luck < 0.01) {
+    disk_is_full_ = false;
+    return disk_.SetCapacity(uint64_t{1} << 40);
+  }
+  if (luck < 0.013) return StartDrain();
+  if (luck < 0.016) {
+    // A device that heard Stored and forgot.
+    Device& device = *devices_[random_.Next() % devices_.size()];
+    if (!device.stored) return;
+    ++outcome_.again;
+    device.done = false;
+    StartDevice(device);
+  }
+}
+
+void World::StartDrain() {
+  if (gateway_ == nullptr || drained_ != nullptr) return;
+  ++outcome_.drains;
+  drained_ = std::make_shared<bool>(false);
+  drain_until_ = gateway_executor_.Now() + kDrainMax;
+  gateway_->intake.Drain([drained = drained_] { *drained = true; });
 }
 
 bool World::RunOne() {
@@ -338,6 +391,7 @@ bool World::AllStored() const {
 void World::Settle() {
   misfortunes_ = false;
   network_.SetFaults({});
+  disk_.SetCapacity(uint64_t{1} << 40);
   for (int i = 0; i < kStepsMax && RunOne(); ++i) {
   }
   disk_.CutPower();
@@ -359,6 +413,12 @@ Outcome World::Run() {
     if (outcome_.steps == kUnluckySteps) {
       misfortunes_ = false;
       network_.SetFaults({});
+      disk_.SetCapacity(uint64_t{1} << 40);
+    }
+    if (drained_ != nullptr && *drained_) {
+      KillGateway();
+    } else if (drained_ != nullptr && gateway_executor_.Now() > drain_until_) {
+      Broken("the gateway does not stop");
     }
     if (disk_.power_was_cut()) RestartAfterPowerCut();
     if (gateway_ == nullptr) StartGateway();

@@ -33,6 +33,9 @@ struct Plan {
   bool network_faults = true;
   bool crashes = true;
   bool power_cuts = true;
+  // Graceful restarts, a disk that is full for a while, devices that take over
+  // from each other or come again with what is stored already.
+  bool everyday_trouble = true;
 };
 
 struct Outcome {
@@ -44,6 +47,11 @@ struct Outcome {
   int disk_faults = 0;
   int rewinds = 0;
   int streams = 0;
+  int rivals = 0;
+  int takeovers = 0;
+  int drains = 0;
+  int full_disks = 0;
+  int again = 0;
   std::string Report() const;
 };
 
@@ -64,7 +72,11 @@ class World {
   void KillGateway();
   void RestartAfterPowerCut();
   void StartDevice(Device& device);
+  void AddDevice(const RecordingName& name, const std::string& bytes,
+                 absl::string_view principal);
   void Misfortune();
+  void EverydayTrouble(double luck);
+  void StartDrain();
   // One task of anybody. False if nobody has one.
   bool RunOne();
   void MoveTime();
@@ -89,6 +101,10 @@ class World {
   std::vector<std::unique_ptr<Device>> devices_;
   Outcome outcome_;
   bool misfortunes_ = true;
+  bool disk_is_full_ = false;
+  // Of the process that is stopping; shared with its Drain.
+  std::shared_ptr<bool> drained_;
+  absl::Time drain_until_;
 };
 
 }  // namespace schleuse::simulation

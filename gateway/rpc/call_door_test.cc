@@ -1,0 +1,133 @@
+#include "gateway/rpc/call_door.h"
+
+#include <grpcpp/server_context.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "base/executor.h"
+#include "base/thread_pool.h"
+#include "gtest/gtest.h"
+
+namespace schleuse {
+namespace {
+
+using Link =
+    grpc::ServerCallbackReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
+
+class Reactor;
+
+// gRPC's side of a call: answers from other threads, and counts what must not
+// happen.
+class FakeLink final : public Link {
+ public:
+  FakeLink(Executor& executor, std::unique_ptr<Reactor> reactor);
+
+  void Read(grpc::ByteBuffer*) override;
+  void Write(const grpc::ByteBuffer*, grpc::WriteOptions) override;
+  void Finish(grpc::Status) override;
+  void WriteAndFinish(const grpc::ByteBuffer*, grpc::WriteOptions,
+                      grpc::Status) override {
+    ++mistakes;
+  }
+  void SendInitialMetadata() override { ++mistakes; }
+
+  std::atomic<int> mistakes{0};
+  std::atomic<int> reads{0};
+  std::atomic<int> writes{0};
+  std::atomic<int> ends{0};
+
+ private:
+  grpc::internal::ServerReactor* reactor() override { return nullptr; }
+  void CallOnDone() override {}
+
+  Executor& executor_;
+  std::unique_ptr<Reactor> reactor_;
+  std::atomic<bool> reading_{false};
+  std::atomic<bool> writing_{false};
+};
+
+class Reactor final : public UploadCall {
+ public:
+  Reactor() : door(std::make_shared<CallDoor>(*this, context_, message_)) {}
+  void OnDone() override {}
+
+ private:
+  grpc::CallbackServerContext context_;
+  grpc::ByteBuffer message_;
+
+ public:
+  const std::shared_ptr<CallDoor> door;
+};
+
+FakeLink::FakeLink(Executor& executor, std::unique_ptr<Reactor> reactor)
+    : executor_(executor), reactor_(std::move(reactor)) {
+  BindReactor(reactor_.get());
+}
+
+void FakeLink::Read(grpc::ByteBuffer*) {
+  ++reads;
+  mistakes += reading_.exchange(true) || ends > 0;
+  executor_.Post([this, door = reactor_->door] {
+    reading_ = false;
+    door->OnReadBegins();
+    door->OnReadHandled(reads % 3 != 0);
+  });
+}
+
+void FakeLink::Write(const grpc::ByteBuffer*, grpc::WriteOptions) {
+  ++writes;
+  mistakes += writing_.exchange(true) || ends > 0;
+  executor_.Post([this, door = reactor_->door] {
+    writing_ = false;
+    door->OnWritten();
+  });
+}
+
+void FakeLink::Finish(grpc::Status) {
+  ++ends;
+  mistakes += writing_.load();
+  reactor_.reset();  // whoever touches it from here on touches freed memory
+}
+
+// Many threads at once, over and over: the stream's strand and the events.
+TEST(CallDoorTest, StartsOneOperationAtATimeAndNothingBehindTheEnd) {
+  int writes = 0;  // of one round it may be none: the end came first
+  for (int round = 0; round < 200; ++round) {
+    auto reactor = std::make_unique<Reactor>();
+    const std::shared_ptr<CallDoor> door = reactor->door;
+    auto pool = std::make_unique<ThreadPool>(3);
+    FakeLink link(*pool, std::move(reactor));
+    door->StartReading();
+    door->OnBegin();
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+      threads.emplace_back([&door, t] {
+        for (uint64_t i = 0; i < 50; ++i) {
+          door->Send(Ack{.durable_offset = i, .credit_bytes = 1});
+          door->Send(Rewind{.offset = i, .reason = Rewind::Reason::kGap});
+          door->ResumeReading();
+        }
+        if (t % 2 == 0) {
+          door->End({.status = absl::AbortedError("over")});
+        } else {
+          door->OnBroken();
+        }
+        door->Send(Ack{.durable_offset = 0, .credit_bytes = 1});
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    pool.reset();  // everything posted has run
+    EXPECT_EQ(link.mistakes, 0);
+    EXPECT_EQ(link.ends, 1);
+    writes += link.writes;
+  }
+  EXPECT_GT(writes, 200);
+}
+
+}  // namespace
+}  // namespace schleuse
