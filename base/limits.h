@@ -55,11 +55,26 @@ inline constexpr int kIdleRecordingsMax = 256;
 // Concurrent calls on one connection: a dock has some ten cameras.
 inline constexpr int kCallsPerConnectionMax = 64;
 
+// Upload calls open at one time: beyond the streams that may carry a transfer
+// those that have not begun and those that are told to wait.
+inline constexpr int kUploadCallsMax = 2 * kStreamsMax;
+// GetTransfer calls that wait for their answer. gRPC's own bound counts a call
+// no more once its device gave it up.
+inline constexpr int kLooksMax = 1024;
+
 // --- times -------------------------------------------------------------------------
 // TLS handshake over a slow radio link.
 inline constexpr absl::Duration kHandshakeMax = absl::Seconds(60);
 // A stream that opened and has not begun.
 inline constexpr absl::Duration kBeginWithin = absl::Seconds(60);
+
+// A connection is closed at its next idle moment after so long, and with it those
+// whose device was revoked since; calls that run are left alone.
+inline constexpr absl::Duration kConnectionAgeMax = absl::Hours(1);
+// A silent connection is asked whether it lives, and has so long to answer: a
+// radio link that is full answers late.
+inline constexpr absl::Duration kPingEvery = absl::Minutes(5);
+inline constexpr absl::Duration kPingAnswerMax = absl::Minutes(10);
 
 // --- the disk ------------------------------------------------------------------------
 // Framed record in the spool: a Begin with its metadata and change.

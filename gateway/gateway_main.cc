@@ -99,6 +99,9 @@ void ExitAtNextStop() {
   }).detach();
 }
 
+// How long a stopping gateway lets answers reach slow devices.
+constexpr absl::Duration kAnswerGrace = absl::Seconds(5);
+
 // --- what serve is made of ---------------------------------------------------
 
 struct Settings {
@@ -184,7 +187,8 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   ExitAtNextStop();
   const absl::Time deadline = clock.Now() + config.drain;
   const bool drained = Drain(intake, deadline);
-  server->Shutdown(deadline);
+  // All answers are on their way; calls that never began have none to wait for.
+  server->Shutdown(std::min(deadline, clock.Now() + kAnswerGrace));
   if (!drained) {
     // The workers might need hours for what is left. It is in the spool, and
     // the next start goes on with it.

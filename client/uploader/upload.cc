@@ -128,8 +128,6 @@ void Upload::OnSent(uint64_t stream) {
       Failpoint("client.chunk_sent");
       break;
     case Sending::kFinish:
-      Failpoint("client.finish_sent");
-      break;
     case Sending::kBegin:
     case Sending::kNothing:
       break;
@@ -356,10 +354,11 @@ void Upload::SendFinish() {
   stream_.sending = Sending::kFinish;
   Enter(Phase::kFinishing, UploadState::kVerifying);
   link_.Send(Finish{progress_.size, *sha256_});
+  // Here, not in OnSent: the answer may overtake that.
+  Failpoint("client.finish_sent");
 }
 
-// --- hashing what was not read on its way out
-// -----------------------------------
+// --- hashing what was not read on its way out ---------------------------------
 
 // Up to where the hash should be by now.
 uint64_t Upload::HashTarget() const {

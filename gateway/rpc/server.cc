@@ -28,15 +28,6 @@ namespace {
 
 namespace v1 = transfer::v1;
 
-// Idle connections are closed after so long, and with them those whose device
-// was revoked since; calls that run are left alone.
-constexpr absl::Duration kConnectionAgeMax = absl::Hours(1);
-// Upload calls open at one time. Beyond the streams that may carry a transfer,
-// there are those that have not begun and those that are told to wait.
-constexpr int kUploadCallsMax = 2 * limits::kStreamsMax;
-// Questions that wait for an answer. gRPC's own bound counts a call no more
-// once its device gave it up.
-constexpr int kLooksMax = 1024;
 constexpr absl::Duration kWaitWhenFull = absl::Seconds(10);
 
 grpc::Status Full(absl::string_view what) {
@@ -65,7 +56,7 @@ class Service final : public Methods {
   UploadCall* Upload(grpc::CallbackServerContext* context) override {
     const absl::StatusOr<Principal> device = IdentifyDevice(*context);
     if (!device.ok()) return MakeRefusal(ToGrpc(device.status()));
-    if (open_->count() >= kUploadCallsMax) {
+    if (open_->count() >= limits::kUploadCallsMax) {
       return MakeRefusal(Full("too many calls are open"));
     }
     return MakeUploadReactor(*context, intake_, *device, open_);
@@ -79,7 +70,7 @@ class Service final : public Methods {
     const absl::StatusOr<RecordingName> name =
         RecordingName::Parse(request->camera_id(), request->recording_id());
     if (!name.ok()) return Refuse(*context, ToGrpc(name.status()));
-    if (*looking_ >= kLooksMax) {
+    if (*looking_ >= limits::kLooksMax) {
       return Refuse(*context, Full("too many questions are open"));
     }
     return MakeLookReactor(intake_, *device, *name, *reply, looking_);
@@ -142,8 +133,13 @@ void SetLimits(grpc::ServerBuilder& builder) {
   set(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
       absl::ToInt64Milliseconds(limits::kHandshakeMax));
   set(GRPC_ARG_MAX_CONNECTION_AGE_MS,
-      absl::ToInt64Milliseconds(kConnectionAgeMax));
+      absl::ToInt64Milliseconds(limits::kConnectionAgeMax));
   set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, INT_MAX);
+  // A device that vanished without a word is noticed; a slow one is not cut off.
+  set(GRPC_ARG_KEEPALIVE_TIME_MS,
+      absl::ToInt64Milliseconds(limits::kPingEvery));
+  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+      absl::ToInt64Milliseconds(limits::kPingAnswerMax));
   // Windows that grow with the link: else 60 ms of delay cost most of its rate.
   set(GRPC_ARG_HTTP2_BDP_PROBE, 1);
   // Two gateways on one port would each get some of the devices.

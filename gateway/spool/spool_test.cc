@@ -221,6 +221,20 @@ TEST(SpoolTest, RemovalCutAnywhereLeavesAllOrNothingToStore) {
   }
 }
 
+TEST(SpoolTest, RemovalThatStopsHalfWayLeavesNothingToStore) {
+  TestSpool house;
+  const TransferId id = Finish(house, "footage");
+  house.disk.SetFault([removals = 0](const DiskOperation& operation) mutable {
+    return operation.kind == Kind::kRemove && ++removals == 2
+               ? absl::DataLossError("medium error")
+               : absl::OkStatus();
+  });
+  EXPECT_THAT(house.spool->Remove(Recording(), id),
+              StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(house.Restart(), IsOkAndHolds(IsEmpty()));
+  EXPECT_THAT(house.Files(), IsEmpty());
+}
+
 // --- several transfers of one recording ------------------------------------------------
 
 TEST(SpoolTest, OfTwoTransfersTheYoungerCountsAndTheOtherIsKept) {

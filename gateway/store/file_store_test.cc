@@ -284,6 +284,24 @@ TEST(FileStorePowerTest, CommitIsDurableWhereverThePowerIsCut) {
   EXPECT_GT(places, 2 * 50 * 8);
 }
 
+// Who laid it there may not have got as far as its syncs.
+TEST(FileStorePowerTest, BundleThatWasThereAlreadyIsMadeDurable) {
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    SCOPED_TRACE(seed);
+    FakeDisk disk(seed);
+    Files files(disk, "/data", {});
+    const StoreSource source = files.Spool(Recording(), "footage");
+    const std::string target = files.store->TargetOf(source);
+    ASSERT_OK(disk.MakeDirectory(ParentOf(ParentOf(target))));
+    ASSERT_OK(disk.MakeDirectory(ParentOf(target)));
+    ASSERT_OK(disk.Link(source.path, target));
+    ASSERT_OK(files.Commit(source, "footage"));
+    disk.CutPower();
+    disk.RestorePower();
+    ASSERT_THAT(files.Stored(Recording()), ElementsAre("footage"));
+  }
+}
+
 // The camera's directory is remembered as durable: rightly so.
 TEST(FileStorePowerTest, SecondRecordingOfACameraIsAsDurableAsTheFirst) {
   for (uint64_t seed = 1; seed <= 50; ++seed) {

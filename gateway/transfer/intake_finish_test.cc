@@ -252,13 +252,15 @@ TEST_F(IntakeFinishTest, CutThatFailsHalfWayDidNotGoOnWithAHalfJournal) {
   stream->Finish(footage);
   house.Run();
   house.FailNoMore();
-  auto again = house.Begin(Recording(), footage.size());
-  (void)again->Chunk(footage, again->Last<Ready>()->offset, 10'000);
+  const std::string longer = footage + Footage(5000, 2);
+  auto again = house.Begin(Recording());
+  (void)again->Chunk(longer, again->Last<Ready>()->offset, 5000);
   house.Wait(absl::Seconds(1));
   const uint64_t acknowledged = again->acknowledged();
+  EXPECT_GT(acknowledged, 0u);
   ASSERT_OK(house.RestartAfterPowerCut());
   EXPECT_GE(house.Begin(Recording())->Last<Ready>()->offset, acknowledged);
-  ExpectCanBeBrought(Recording(), footage);
+  ExpectCanBeBrought(Recording(), longer);
 }
 
 // A transfer that ended while its sync ran left the next one waiting for ever.
@@ -567,6 +569,30 @@ TEST_F(IntakeFinishTest, RotAfterStoredDidNotCutTheStoredRecording) {
   auto stream = house.Bring(Recording(), footage);
   EXPECT_FALSE(stream->stored()) << "what is stored is damaged";
   EXPECT_EQ(house.InStore(Recording())[0].size(), footage.size());
+}
+
+// The same when the store cannot be looked into at the start.
+TEST_F(IntakeFinishTest, RotAfterStoredBehindADeafStoreDidNotCutItEither) {
+  const std::string footage = Footage(10'000);
+  for (const uint64_t at : {500u, 9500u}) {
+    const RecordingName name = Recording(absl::StrCat("r", at));
+    auto stream = house.Begin(name);
+    (void)stream->Chunk(footage, 0, 8000);
+    house.Wait(absl::Seconds(1));
+    (void)stream->Chunk(footage, 8000, 2000);
+    house.Fail(Kind::kRemove, absl::DataLossError("cannot remove"));
+    stream->Finish(footage);
+    house.Wait(absl::Seconds(1));
+    ASSERT_TRUE(stream->stored());
+    house.FailNoMore();
+    ASSERT_OK(house.Restart());
+    house.DamageSpool(name, at);
+    house.Fail(Kind::kList, absl::UnavailableError("no descriptors left"));
+    house.Run();
+    house.FailNoMore();
+    ASSERT_THAT(house.InStore(name), SizeIs(1));
+    EXPECT_EQ(house.InStore(name)[0].size(), footage.size()) << at;
+  }
 }
 
 TEST_F(IntakeFinishTest, ReadBackThatFindsDamageStoresWhatTheDeviceSendsAgain) {

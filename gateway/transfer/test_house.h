@@ -282,8 +282,10 @@ class TestHouse {
   void DamageSpool(const RecordingName& name, uint64_t offset) {
     const auto id = spool().Lookup(name);
     ASSERT_TRUE(id.has_value());
-    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<File> file,
-                         disk.Open(spool().BytesPath(*id)));
+    Damage(spool().BytesPath(*id), offset);
+  }
+  void Damage(absl::string_view path, uint64_t offset) {
+    ASSERT_OK_AND_ASSIGN(const std::unique_ptr<File> file, disk.Open(path));
     ASSERT_OK_AND_ASSIGN(std::string byte, file->Read(offset, 1));
     ASSERT_EQ(byte.size(), 1u);
     byte[0] ^= 0x10;
