@@ -29,23 +29,28 @@ inline constexpr uint64_t kEarlyBytesMax = 64 * 1024;
 // A recording. 8 TiB is ten weeks of 8 Mbit/s; a file system takes it.
 inline constexpr uint64_t kRecordingBytesMax = uint64_t{8} << 40;
 
-// --- a transfer ---------------------------------------------------------------
-// Rewinds on one stream before the device is told to call somebody: each one
-// costs a credit's worth of traffic, and TLS leaves only broken memory as cause.
+// --- a transfer
+// --------------------------------------------------------------- Rewinds on
+// one stream before the device is told to call somebody: each one costs a
+// credit's worth of traffic, and TLS leaves only broken memory as cause.
 inline constexpr int kRewindsPerStreamMax = 8;
 // Attempts whose bytes did not match what the device declared, before the
 // recording is held for an operator.
 inline constexpr int kMismatchesMax = 3;
 
-// --- streams and memory ---------------------------------------------------------
-// Credit: sent and not yet durable. The most one stream gets; at 1 GB/s it
-// covers 32 ms, several syncs.
+// --- streams and memory
+// --------------------------------------------------------- Credit: sent and
+// not yet durable. The most one stream gets; at 1 GB/s it covers 32 ms, several
+// syncs.
 inline constexpr uint64_t kCreditBytesMax = 32 << 20;
 // The least: one chunk, else a device could never send.
 inline constexpr uint64_t kCreditBytesMin = kChunkBytesMax;
 // Received and not yet written, one stream; reading stops above it. Keeps both
 // cores busy and no more.
 inline constexpr uint64_t kQueuedBytesMax = 4 * kChunkBytesMax;
+// What a queued chunk costs beside its data, counted with it: else chunks of
+// one byte would fill the memory with their tasks.
+inline constexpr uint64_t kQueuedChunkCostBytes = 512;
 // Streams that may carry a transfer at one time (design: 2,000 active), with
 // room for takeovers.
 inline constexpr int kStreamsMax = 4096;
@@ -62,21 +67,23 @@ inline constexpr int kUploadCallsMax = 2 * kStreamsMax;
 // no more once its device gave it up.
 inline constexpr int kLooksMax = 1024;
 
-// --- times -------------------------------------------------------------------------
-// TLS handshake over a slow radio link.
+// --- times
+// ------------------------------------------------------------------------- TLS
+// handshake over a slow radio link.
 inline constexpr absl::Duration kHandshakeMax = absl::Seconds(60);
 // A stream that opened and has not begun.
 inline constexpr absl::Duration kBeginWithin = absl::Seconds(60);
 
-// A connection is closed at its next idle moment after so long, and with it those
-// whose device was revoked since; calls that run are left alone.
+// A connection is closed at its next idle moment after so long, and with it
+// those whose device was revoked since; calls that run are left alone.
 inline constexpr absl::Duration kConnectionAgeMax = absl::Hours(1);
 // A silent connection is asked whether it lives, and has so long to answer: a
 // radio link that is full answers late.
 inline constexpr absl::Duration kPingEvery = absl::Minutes(5);
 inline constexpr absl::Duration kPingAnswerMax = absl::Minutes(10);
 
-// --- the disk ------------------------------------------------------------------------
+// --- the disk
+// ------------------------------------------------------------------------
 // Framed record in the spool: a Begin with its metadata and change.
 inline constexpr uint64_t kRecordBytesMax = 64 * 1024;
 // A roster, a configuration or a certificate file that we read whole.

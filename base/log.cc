@@ -56,8 +56,8 @@ std::string JsonEscape(absl::string_view text) {
 }
 
 void SetLogThreshold(std::optional<Severity> least) {
-  threshold = static_cast<int>(least.value_or(Severity::kAlarm)) +
-              (least ? 0 : 1);
+  threshold =
+      static_cast<int>(least.value_or(Severity::kAlarm)) + (least ? 0 : 1);
 }
 
 void Log(Severity severity, absl::string_view event,
@@ -65,12 +65,12 @@ void Log(Severity severity, absl::string_view event,
   if (static_cast<int>(severity) < threshold.load(std::memory_order_relaxed)) {
     return;
   }
-  std::string line = absl::StrCat(
-      "{\"time\":\"",
-      absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(),
-                       absl::UTCTimeZone()),
-      "\",\"severity\":\"", Name(severity), "\",\"event\":\"",
-      JsonEscape(event), "\"");
+  std::string line =
+      absl::StrCat("{\"time\":\"",
+                   absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(),
+                                    absl::UTCTimeZone()),
+                   "\",\"severity\":\"", Name(severity), "\",\"event\":\"",
+                   JsonEscape(event), "\"");
   for (const LogField& field : fields) {
     absl::StrAppend(&line, ",\"", field.name, "\":\"", JsonEscape(field.value),
                     "\"");

@@ -9,13 +9,15 @@
 namespace schleuse {
 namespace {
 
-bool IsIdStart(char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; }
+bool IsIdStart(char c) {
+  return absl::ascii_isalnum(c) || c == '_' || c == '-';
+}
 bool IsIdPart(char c) { return IsIdStart(c) || c == '.' || c == '~'; }
 
 absl::Status BadId(absl::string_view what) {
   // The bad text itself is not repeated: it may hold anything.
-  return absl::InvalidArgumentError(absl::StrCat(
-      what, " must match [A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, " must match [A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}"));
 }
 
 }  // namespace

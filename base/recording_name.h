@@ -32,8 +32,7 @@ class RecordingName {
   }
 
   friend bool operator==(const RecordingName&, const RecordingName&) = default;
-  friend auto operator<=>(const RecordingName&,
-                          const RecordingName&) = default;
+  friend auto operator<=>(const RecordingName&, const RecordingName&) = default;
   template <typename H>
   friend H AbslHashValue(H state, const RecordingName& name) {
     return H::combine(std::move(state), name.camera_id_, name.recording_id_);

@@ -29,14 +29,14 @@ absl::Status Annotate(const absl::Status& status, const Parts&... parts) {
 #define SCHLEUSE_CONCAT_INNER(a, b) a##b
 #define SCHLEUSE_CONCAT(a, b) SCHLEUSE_CONCAT_INNER(a, b)
 
-#define RETURN_IF_ERROR(expression)                             \
-  do {                                                          \
-    if (absl::Status status_ = (expression); !status_.ok()) {   \
-      return status_;                                           \
-    }                                                           \
+#define RETURN_IF_ERROR(expression)                           \
+  do {                                                        \
+    if (absl::Status status_ = (expression); !status_.ok()) { \
+      return status_;                                         \
+    }                                                         \
   } while (false)
 
-#define ASSIGN_OR_RETURN(declaration, expression) \
+#define ASSIGN_OR_RETURN(declaration, expression)                         \
   ASSIGN_OR_RETURN_INNER(SCHLEUSE_CONCAT(result_, __LINE__), declaration, \
                          expression)
 #define ASSIGN_OR_RETURN_INNER(result, declaration, expression) \

@@ -65,7 +65,7 @@ MATCHER_P(IsOkAndHolds, matcher, "is OK and holds a matching value") {
 #define EXPECT_OK(expression) EXPECT_THAT(expression, ::schleuse::IsOk())
 
 // Declares or assigns from a StatusOr, and fails the test on an error.
-#define ASSERT_OK_AND_ASSIGN(declaration, expression)                     \
+#define ASSERT_OK_AND_ASSIGN(declaration, expression)                    \
   ASSERT_OK_AND_ASSIGN_INNER(SCHLEUSE_MATCHER_CONCAT(result_, __LINE__), \
                              declaration, expression)
 #define SCHLEUSE_MATCHER_CONCAT_INNER(a, b) a##b

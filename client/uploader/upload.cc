@@ -358,7 +358,8 @@ void Upload::SendFinish() {
   Failpoint("client.finish_sent");
 }
 
-// --- hashing what was not read on its way out ---------------------------------
+// --- hashing what was not read on its way out
+// ---------------------------------
 
 // Up to where the hash should be by now.
 uint64_t Upload::HashTarget() const {

@@ -135,7 +135,8 @@ void SetLimits(grpc::ServerBuilder& builder) {
   set(GRPC_ARG_MAX_CONNECTION_AGE_MS,
       absl::ToInt64Milliseconds(limits::kConnectionAgeMax));
   set(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS, INT_MAX);
-  // A device that vanished without a word is noticed; a slow one is not cut off.
+  // A device that vanished without a word is noticed; a slow one is not cut
+  // off.
   set(GRPC_ARG_KEEPALIVE_TIME_MS,
       absl::ToInt64Milliseconds(limits::kPingEvery));
   set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,

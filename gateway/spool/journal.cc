@@ -100,8 +100,7 @@ std::string Encode(const Record& record) {
 
 std::optional<Record> Decode(absl::string_view payload) {
   spool::v1::SpoolRecord proto;
-  if (!proto.ParseFromArray(payload.data(),
-                            static_cast<int>(payload.size()))) {
+  if (!proto.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) {
     return std::nullopt;
   }
   switch (proto.record_case()) {

@@ -37,8 +37,8 @@ struct Mismatch {
 // A record of a later version, which this one passes over.
 struct Unknown {};
 
-using Record = std::variant<Begun, ChunkWritten, SyncedTo, FinishedAt, Mismatch,
-                            Unknown>;
+using Record =
+    std::variant<Begun, ChunkWritten, SyncedTo, FinishedAt, Mismatch, Unknown>;
 
 std::string Encode(const Record& record);
 // nullopt: the payload, though its frame was intact, makes no sense.

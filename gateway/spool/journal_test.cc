@@ -23,13 +23,13 @@ spool::v1::SpoolRecord BegunProto() {
 
 TEST(JournalTest, BegunComesBackWhole) {
   const std::string metadata("any\0bytes\xff", 10);
-  const auto record = Decode(
-      Encode(Begun{.name = *RecordingName::Parse("cam-1", "r.mp4"),
-                   .principal = "spiffe://test/dock/s1/d1",
-                   .metadata = metadata,
-                   .extension = "mp4",
-                   .priority = 3,
-                   .at = kAt}));
+  const auto record =
+      Decode(Encode(Begun{.name = *RecordingName::Parse("cam-1", "r.mp4"),
+                          .principal = "spiffe://test/dock/s1/d1",
+                          .metadata = metadata,
+                          .extension = "mp4",
+                          .priority = 3,
+                          .at = kAt}));
   ASSERT_TRUE(record);
   const Begun& begun = std::get<Begun>(*record);
   EXPECT_EQ(begun.name.ToString(), "cam-1/r.mp4");

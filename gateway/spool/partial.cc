@@ -30,9 +30,9 @@ absl::StatusOr<uint32_t> CrcOf(const File& file, uint64_t offset,
   return crc;
 }
 
-// Writes what is there once more. Perhaps the last thing that an earlier process
-// did was a sync that failed: the system then shows bytes that are not on the
-// medium, and no later sync of them would try again.
+// Writes what is there once more. Perhaps the last thing that an earlier
+// process did was a sync that failed: the system then shows bytes that are not
+// on the medium, and no later sync of them would try again.
 absl::Status WriteAnew(File& file, uint64_t offset, uint64_t length) {
   while (length > 0) {
     ASSIGN_OR_RETURN(const std::string piece,
@@ -75,9 +75,9 @@ absl::Status Partial::Load() {
       }));
   ASSIGN_OR_RETURN(const uint64_t size, bytes_->Size());
   if (size < synced) {
-    return absl::DataLossError(absl::StrCat(
-        "transfer ", id_.ToString(), ": ", size, " bytes are left of ", synced,
-        " that were durable"));
+    return absl::DataLossError(absl::StrCat("transfer ", id_.ToString(), ": ",
+                                            size, " bytes are left of ", synced,
+                                            " that were durable"));
   }
 
   uint64_t good_end = 0;
@@ -109,9 +109,9 @@ absl::Status Partial::Load() {
   }));
   RETURN_IF_ERROR(failed);
   if (received_ < synced) {
-    return absl::DataLossError(absl::StrCat(
-        "transfer ", id_.ToString(), ": the journal accounts for ", received_,
-        " bytes of ", synced, " that were durable"));
+    return absl::DataLossError(
+        absl::StrCat("transfer ", id_.ToString(), ": the journal accounts for ",
+                     received_, " bytes of ", synced, " that were durable"));
   }
   if (good_end != records_->end() || records_->has_tail()) {
     RETURN_IF_ERROR(records_->CutTo(good_end));
@@ -158,14 +158,13 @@ void Partial::EndSync(uint64_t offset) {
 absl::Status Partial::HashSome(uint64_t bytes_max) {
   while (bytes_max > 0 && !hash_is_current()) {
     const uint64_t left = received_ - hash_.bytes_hashed();
-    ASSIGN_OR_RETURN(
-        const std::string piece,
-        bytes_->Read(hash_.bytes_hashed(),
-                     std::min({bytes_max, left, kReadBytes})));
+    ASSIGN_OR_RETURN(const std::string piece,
+                     bytes_->Read(hash_.bytes_hashed(),
+                                  std::min({bytes_max, left, kReadBytes})));
     if (piece.empty()) {
-      return absl::DataLossError(absl::StrCat(
-          "transfer ", id_.ToString(), ": the bytes end at ",
-          hash_.bytes_hashed(), " of ", received_));
+      return absl::DataLossError(
+          absl::StrCat("transfer ", id_.ToString(), ": the bytes end at ",
+                       hash_.bytes_hashed(), " of ", received_));
     }
     hash_.Update(piece);
     bytes_max -= piece.size();

@@ -65,9 +65,7 @@ class Partial {
   void EndSync(uint64_t offset);
 
   // --- the hash of everything received ---
-  bool hash_is_current() const {
-    return hash_.bytes_hashed() == received_;
-  }
+  bool hash_is_current() const { return hash_.bytes_hashed() == received_; }
   // Reads and hashes up to `bytes_max` more of what was not hashed on the way
   // in (a resumed transfer).
   absl::Status HashSome(uint64_t bytes_max);

@@ -96,7 +96,8 @@ TEST(PartialTest, KilledProcessGoesOnWhereTheFilesEnd) {
   EXPECT_EQ(BytesOf(house.disk, *house.spool, *partial), footage);
 }
 
-// --- what recovery trusts -------------------------------------------------------
+// --- what recovery trusts
+// -------------------------------------------------------
 
 TEST(PartialTest, RecoveryReadsNoFootageBelowTheLastSynced) {
   TestSpool house;
@@ -256,7 +257,8 @@ TEST(PartialTest, RecordsOfALaterVersionArePassedOver) {
   EXPECT_EQ(partial->received(), 2000u);
 }
 
-// --- the running hash --------------------------------------------------------------
+// --- the running hash
+// --------------------------------------------------------------
 
 TEST(PartialTest, HashRunsAlongWithTheBytes) {
   TestSpool house;
@@ -307,7 +309,8 @@ TEST(PartialTest, HoldsComparesWithWhatTheDiskHas) {
               IsOkAndHolds(false));
 }
 
-// --- going back ------------------------------------------------------------------------
+// --- going back
+// ------------------------------------------------------------------------
 
 TEST(PartialTest, CutGivesUpWhatLiesBehindAndGoesOn) {
   TestSpool house;
@@ -367,14 +370,15 @@ TEST(PartialTest, CutTakesAFinishBack) {
   EXPECT_TRUE(unstored.empty());
 }
 
-// --- a full disk, a failing one -----------------------------------------------------------
+// --- a full disk, a failing one
+// -----------------------------------------------------------
 
 TEST(PartialTest, AppendThatFindsNoRoomChangesNothing) {
   TestSpool house;
   const std::string footage = Footage(6000);
   auto partial = FiveChunks(house, footage);
-  house.disk.SetCapacity(
-      house.SizeOf(house.RecordsPath(partial->id())) + 5000 + 300);
+  house.disk.SetCapacity(house.SizeOf(house.RecordsPath(partial->id())) + 5000 +
+                         300);
   EXPECT_THAT(Append(*partial, footage.substr(5000)),
               StatusIs(StatusCode::kResourceExhausted));
   EXPECT_EQ(partial->received(), 5000u);
@@ -395,8 +399,8 @@ TEST(PartialTest, JournalThatFindsNoRoomIsWrittenLater) {
   const std::string footage = Footage(6000);
   auto partial = FiveChunks(house, footage);
   ASSERT_OK(Append(*partial, footage.substr(5000)));
-  house.disk.SetCapacity(
-      house.SizeOf(house.RecordsPath(partial->id())) + 6000 + 3);
+  house.disk.SetCapacity(house.SizeOf(house.RecordsPath(partial->id())) + 6000 +
+                         3);
   EXPECT_THAT(partial->BeginSync(), StatusIs(StatusCode::kResourceExhausted));
   house.disk.SetCapacity(1 << 30);
   EXPECT_EQ(SyncAll(*partial), 6000u);
@@ -410,8 +414,8 @@ TEST(PartialTest, FinishedFileEndsWhereItsBytesDo) {
   TestSpool house;
   const std::string footage = Footage(5000);
   auto partial = FiveChunks(house, footage);
-  house.disk.SetCapacity(
-      house.SizeOf(house.RecordsPath(partial->id())) + 5000 + 300);
+  house.disk.SetCapacity(house.SizeOf(house.RecordsPath(partial->id())) + 5000 +
+                         300);
   EXPECT_THAT(Append(*partial, Footage(1000, 2)),
               StatusIs(StatusCode::kResourceExhausted));
   house.disk.SetCapacity(1 << 30);
@@ -484,7 +488,8 @@ TEST(PartialTest, NamesAreSyncedOnceAProcess) {
   EXPECT_EQ(house.disk.syncs() - before, 5);
 }
 
-// --- what the journal says of a finish ------------------------------------------------------
+// --- what the journal says of a finish
+// ------------------------------------------------------
 
 TEST(PartialTest, FinishSurvivesOnlyWithAllItsBytes) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {

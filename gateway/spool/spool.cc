@@ -67,8 +67,7 @@ absl::StatusOr<Spool::Leftover> Spool::ReadLeftover(
     }
     return true;
   };
-  RETURN_IF_ERROR(
-      RecordFile::Open(disk_, RecordsPath(id), visit).status());
+  RETURN_IF_ERROR(RecordFile::Open(disk_, RecordsPath(id), visit).status());
   return leftover;
 }
 
@@ -250,8 +249,8 @@ absl::Status Spool::SetAside(const RecordingName& name, const TransferId& id) {
 absl::Status Spool::RenameAside(const TransferId& id) {
   RETURN_IF_ERROR(OkIfNotFound(disk_.Replace(
       RecordsPath(id), absl::StrCat(RecordsPath(id), kAsideSuffix))));
-  RETURN_IF_ERROR(OkIfNotFound(disk_.Replace(
-      BytesPath(id), absl::StrCat(BytesPath(id), kAsideSuffix))));
+  RETURN_IF_ERROR(OkIfNotFound(
+      disk_.Replace(BytesPath(id), absl::StrCat(BytesPath(id), kAsideSuffix))));
   return disk_.SyncDirectory(directory_);
 }
 

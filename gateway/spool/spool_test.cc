@@ -124,8 +124,7 @@ TEST(SpoolTest, BytesWithoutRecordsAreNobodysAndGo) {
 
 TEST(SpoolTest, FilesOfOthersAreLeftAlone) {
   TestSpool house;
-  const std::string foreign =
-      JoinPath(TestSpool::kDirectory, "README.bytes");
+  const std::string foreign = JoinPath(TestSpool::kDirectory, "README.bytes");
   ASSERT_OK(house.disk.Create(foreign));
   ASSERT_OK(house.disk.Create(JoinPath(TestSpool::kDirectory, "marker")));
   EXPECT_THAT(house.Restart(), IsOkAndHolds(IsEmpty()));
@@ -156,7 +155,8 @@ TEST(SpoolTest, JournalThatCannotBeReadNowStopsTheGateway) {
   EXPECT_THAT(house.Files(), SizeIs(2)) << "nothing was touched";
 }
 
-// --- finished ---------------------------------------------------------------------
+// --- finished
+// ---------------------------------------------------------------------
 
 TEST(SpoolTest, FinishedTransfersAreToBeStoredAfterARestart) {
   TestSpool house;
@@ -235,7 +235,8 @@ TEST(SpoolTest, RemovalThatStopsHalfWayLeavesNothingToStore) {
   EXPECT_THAT(house.Files(), IsEmpty());
 }
 
-// --- several transfers of one recording ------------------------------------------------
+// --- several transfers of one recording
+// ------------------------------------------------
 
 TEST(SpoolTest, OfTwoTransfersTheYoungerCountsAndTheOtherIsKept) {
   TestSpool house;
@@ -280,7 +281,8 @@ TEST(SpoolTest, MismatchesAreCountedAlsoAfterARestart) {
   EXPECT_THAT(house.Files(".bytes"), SizeIs(4)) << "kept for an operator";
 }
 
-// --- set aside ------------------------------------------------------------------------------
+// --- set aside
+// ------------------------------------------------------------------------------
 
 TEST(SpoolTest, TransferSetAsideIsKeptAndCountsNoMore) {
   TestSpool house;
@@ -321,8 +323,7 @@ TEST(SpoolTest, SettingAsideThatWasInterruptedLostTheBytes) {
         house.disk.CutPowerAfter(operations);
         (void)house.spool->SetAside(Recording(), id);
         cut = house.disk.power_was_cut();
-        ASSERT_OK_AND_ASSIGN(const auto unstored,
-                             house.RestartAfterPowerCut());
+        ASSERT_OK_AND_ASSIGN(const auto unstored, house.RestartAfterPowerCut());
         // Both are there, under one kind of name.
         const bool aside = house.Files(".bytes").empty();
         ASSERT_THAT(house.Files(aside ? ".bytes.aside" : ".bytes"), SizeIs(1));

@@ -61,9 +61,7 @@ struct TestSpool {
     EXPECT_OK(MakeDirectories(disk, kDirectory));
     Open();
   }
-  void Open() {
-    spool = std::make_unique<Spool>(disk, kDirectory, random);
-  }
+  void Open() { spool = std::make_unique<Spool>(disk, kDirectory, random); }
   // A new process.
   absl::StatusOr<std::vector<Unstored>> Restart() {
     Open();
@@ -75,8 +73,7 @@ struct TestSpool {
     return Restart();
   }
 
-  std::unique_ptr<Partial> Create(
-      const RecordingName& name = Recording()) {
+  std::unique_ptr<Partial> Create(const RecordingName& name = Recording()) {
     auto partial = spool->Create({.name = name,
                                   .principal = "spiffe://test/dock/s1/d1",
                                   .metadata = "metadata",

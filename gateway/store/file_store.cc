@@ -63,7 +63,8 @@ class FileStore::Upload final : public StoreUpload {
     const absl::StatusOr<Bundle> verified =
         Verify({.location = target, .size = size}, sha256);
     if (absl::IsDataLoss(verified.status())) {
-      // Nobody may find damaged bytes under this name; the spool has them still.
+      // Nobody may find damaged bytes under this name; the spool has them
+      // still.
       RETURN_IF_ERROR(store_.disk_.Remove(target));
       RETURN_IF_ERROR(store_.disk_.SyncDirectory(directory));
     }

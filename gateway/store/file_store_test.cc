@@ -73,7 +73,8 @@ struct Files {
   std::unique_ptr<FileStore> store;
 };
 
-// --- the contract -----------------------------------------------------------------
+// --- the contract
+// -----------------------------------------------------------------
 
 // On a disk of either kind.
 class FilesHarness final : public StoreHarness {
@@ -118,7 +119,8 @@ INSTANTIATE_TEST_SUITE_P(FileStore, StoreContractTest,
                          testing::Values(OnFakeDisk(false), OnFakeDisk(true),
                                          OnPosixDisk));
 
-// --- what only files have ------------------------------------------------------------
+// --- what only files have
+// ------------------------------------------------------------
 
 class FileStoreTest : public testing::Test {
  protected:
@@ -181,9 +183,8 @@ TEST_F(FileStoreTest, ReadBackDetectsDamageAndLeavesNothing) {
 
 TEST_F(FileStoreTest, SourceOfAnotherSizeIsNotStored) {
   const StoreSource source = files.Spool(Recording(), "footage");
-  EXPECT_THAT(
-      (*files.store->Open(source))->Commit(6, Sha256::Of("footag")),
-      StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT((*files.store->Open(source))->Commit(6, Sha256::Of("footag")),
+              StatusIs(StatusCode::kDataLoss));
   EXPECT_THAT(files.Stored(Recording()), IsEmpty());
 }
 
@@ -204,8 +205,8 @@ TEST_F(FileStoreTest, RootThatIsGoneIsNeverMadeAnew) {
 }
 
 TEST_F(FileStoreTest, FullDiskIsReportedAtEachStepAndMayBeTriedAgain) {
-  for (const Kind kind : {Kind::kMakeDirectory, Kind::kLink,
-                          Kind::kSyncDirectory}) {
+  for (const Kind kind :
+       {Kind::kMakeDirectory, Kind::kLink, Kind::kSyncDirectory}) {
     const RecordingName name =
         Recording(absl::StrCat("r", static_cast<int>(kind)));
     const StoreSource source = files.Spool(name, "footage");
@@ -246,8 +247,7 @@ TEST_F(FileStoreTest, BundleThatCannotBeReadIsNotTakenForOtherBytes) {
   ASSERT_OK(files.Commit(files.Spool(Recording(), "footage"), "footage"));
   const StoreSource source = files.Spool(Recording(), "footage");
   Fail(Kind::kRead, absl::DataLossError("medium error"));
-  EXPECT_THAT(files.Commit(source, "footage"),
-              StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(files.Commit(source, "footage"), StatusIs(StatusCode::kDataLoss));
 }
 
 // Once Commit returned OK, a power cut takes nothing; before, the next Commit
@@ -317,7 +317,8 @@ TEST(FileStorePowerTest, SecondRecordingOfACameraIsAsDurableAsTheFirst) {
   }
 }
 
-// --- within reach of the spool -----------------------------------------------------------
+// --- within reach of the spool
+// -----------------------------------------------------------
 
 TEST_F(FileStoreTest, ReachIsProvedAndLeavesNoTrace) {
   EXPECT_OK(files.store->CheckReach(files.spool));

@@ -19,7 +19,8 @@ uint64_t IntakeInside::CreditBytes() const {
                     limits::kCreditBytesMin, limits::kCreditBytesMax);
 }
 
-// --- Stream -------------------------------------------------------------------
+// --- Stream
+// -------------------------------------------------------------------
 
 void Stream::Inside::End(const StreamEnd& end) {
   if (!ended.exchange(true)) outlet->End(end);
@@ -32,9 +33,9 @@ void Stream::Inside::Send(const Reply& reply) {
 void Stream::Inside::Dequeued(uint64_t bytes) {
   {
     MutexLock lock(mutex);
-    queued_bytes -= bytes;
-    const uint64_t most = std::min(limits::kQueuedBytesMax,
-                                   house->CreditBytes());
+    queued_bytes -= bytes + limits::kQueuedChunkCostBytes;
+    const uint64_t most =
+        std::min(limits::kQueuedBytesMax, house->CreditBytes());
     if (!reading_stopped || queued_bytes > most / 2) return;
     reading_stopped = false;
   }
@@ -99,10 +100,10 @@ bool Stream::OnChunk(Chunk chunk) {
   bool read_on;
   {
     MutexLock lock(inside_->mutex);
-    inside_->queued_bytes += bytes;
+    inside_->queued_bytes += bytes + limits::kQueuedChunkCostBytes;
     inside_->reading_stopped =
-        inside_->queued_bytes > std::min(limits::kQueuedBytesMax,
-                                         inside_->house->CreditBytes());
+        inside_->queued_bytes >
+        std::min(limits::kQueuedBytesMax, inside_->house->CreditBytes());
     read_on = !inside_->reading_stopped;
   }
   inside_->live->Take(shared_from_this(), std::move(chunk), crc_is_good);
@@ -117,8 +118,7 @@ void Stream::OnFinish(const Finish& finish) {
 
 void Stream::OnBadMessage(absl::string_view what_is_wrong) {
   Log(Severity::kWarning, "bad message",
-      {{"principal", inside_->principal.spiffe_id()},
-       {"what", what_is_wrong}});
+      {{"principal", inside_->principal.spiffe_id()}, {"what", what_is_wrong}});
   inside_->End({.status = absl::InvalidArgumentError(what_is_wrong),
                 .reason = EndReason::kBadMessage});
 }
@@ -129,7 +129,8 @@ void Stream::OnClosed() {
   std::exchange(inside_->live, nullptr)->Detach(shared_from_this());
 }
 
-// --- Intake -------------------------------------------------------------------
+// --- Intake
+// -------------------------------------------------------------------
 
 Intake::Intake(Spool& spool, Store& store, const RosterSource& roster,
                Executor& executor, const Clock& clock, Random& random,
@@ -170,8 +171,8 @@ void Intake::Look(const Principal& principal, const RecordingName& name,
   const Decision decision =
       inside_->roster.Current()->MayBring(principal, name.camera_id());
   if (!decision.permitted()) {
-    return done(absl::PermissionDeniedError(
-        "the roster does not grant this camera"));
+    return done(
+        absl::PermissionDeniedError("the roster does not grant this camera"));
   }
   inside_->registry
       .Join(name,

@@ -115,14 +115,16 @@ TEST_P(PowerCutTest, NothingAcknowledgedIsLostWhereverThePowerIsCut) {
     bool cut_came = true;
     for (int cut = 0; cut_came; ++cut) {
       SCOPED_TRACE(absl::StrCat("disk seed ", disk_seed, ", cut after ", cut));
-      cut_came = LiveThrough(cut, std::nullopt, disk_seed,
-                             {.read_back = GetParam()}).first;
+      cut_came =
+          LiveThrough(cut, std::nullopt, disk_seed, {.read_back = GetParam()})
+              .first;
       if (cut_came) ++places.transfer;
       bool second_came = true;
       for (int again = 0; second_came; ++again) {
         SCOPED_TRACE(absl::StrCat("and of the recovery after ", again));
-        second_came = LiveThrough(cut, again, disk_seed,
-                                  {.read_back = GetParam()}).second;
+        second_came =
+            LiveThrough(cut, again, disk_seed, {.read_back = GetParam()})
+                .second;
         if (second_came) ++places.recovery;
         if (HasFailure()) return;  // one place is enough to look at
       }

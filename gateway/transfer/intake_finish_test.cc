@@ -84,7 +84,8 @@ TEST_F(IntakeFinishTest, ResumedTransferIsHashedFromItsFirstByte) {
   EXPECT_THAT(stream->All<Rewind>(), IsEmpty());
 }
 
-// --- what was declared is not what came -------------------------------------------
+// --- what was declared is not what came
+// -------------------------------------------
 
 TEST_F(IntakeFinishTest, FinishThatContradictsBeginIsRefused) {
   const std::string footage = Footage(1000);
@@ -96,7 +97,8 @@ TEST_F(IntakeFinishTest, FinishThatContradictsBeginIsRefused) {
   ExpectCanBeBrought(Recording(), footage);
 }
 
-TEST_F(IntakeFinishTest, OtherHashThanDeclaredKeepsTheBytesAsideAndBeginsAgain) {
+TEST_F(IntakeFinishTest,
+       OtherHashThanDeclaredKeepsTheBytesAsideAndBeginsAgain) {
   const std::string footage = Footage(10'000);
   const size_t files = house.InSpool().size();
   auto stream = BringWithWrongHash(footage);
@@ -125,7 +127,8 @@ TEST_F(IntakeFinishTest, FewerBytesDeclaredThanCameIsAMismatch) {
   ExpectCanBeBrought(Recording(), footage);
 }
 
-TEST_F(IntakeFinishTest, AfterThreeMismatchesAnOperatorDecidesAlsoAfterARestart) {
+TEST_F(IntakeFinishTest,
+       AfterThreeMismatchesAnOperatorDecidesAlsoAfterARestart) {
   const std::string footage = Footage(10'000);
   for (int i = 0; i < limits::kMismatchesMax; ++i) {
     // Counted on disk and in memory, in any mixture.
@@ -177,7 +180,8 @@ TEST_F(IntakeFinishTest, MismatchThatCannotBeNotedLeavesNoHalfEndedTransfer) {
   ExpectCanBeBrought(Recording(), longer);
 }
 
-// --- our own faults ------------------------------------------------------------------
+// --- our own faults
+// ------------------------------------------------------------------
 
 TEST_F(IntakeFinishTest, DamageInTheSpoolIsFoundBeforeTheDeviceIsBlamed) {
   const std::string footage = Footage(20'000);
@@ -313,7 +317,8 @@ TEST_F(IntakeFinishTest, DiskThatIsFullAtFinishPausesAndStoresLater) {
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
 }
 
-// --- the store is not there --------------------------------------------------------------
+// --- the store is not there
+// --------------------------------------------------------------
 
 TEST_F(IntakeFinishTest, StoreThatIsFullTakesItByItselfLater) {
   const std::string footage = Footage(10'000);
@@ -410,7 +415,8 @@ TEST_F(IntakeFinishTest, RestartWithoutAStoreWaitsForItToo) {
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
 }
 
-// --- stored already ---------------------------------------------------------------------------
+// --- stored already
+// ---------------------------------------------------------------------------
 
 TEST_F(IntakeFinishTest, StoredRecordingIsNotTakenAgainAlsoAfterARestart) {
   const std::string footage = Footage(10'000);
@@ -536,8 +542,8 @@ TEST_F(IntakeFinishTest, OtherBytesStoredSinceOurBeginStayAndOursAreKept) {
   const std::string directory =
       JoinPath(kStoreDirectory, Recording().ToString());
   ASSERT_OK(MakeDirectories(house.disk, directory));
-  ASSERT_OK(WriteFileAtomically(
-      house.disk, JoinPath(directory, "recording.mkv"), theirs));
+  ASSERT_OK(WriteFileAtomically(house.disk,
+                                JoinPath(directory, "recording.mkv"), theirs));
   stream->Finish(footage);
   house.Run();
   ExpectEnd(*stream, StatusCode::kAlreadyExists, EndReason::kOtherBytesStored);
@@ -549,7 +555,8 @@ TEST_F(IntakeFinishTest, OtherBytesStoredSinceOurBeginStayAndOursAreKept) {
   EXPECT_THAT(house.InSpool(".aside"), SizeIs(2));
 }
 
-// --- the medium, seen late ----------------------------------------------------------------------
+// --- the medium, seen late
+// ----------------------------------------------------------------------
 
 // The stored file and the spool's are one until the spool forgets it.
 TEST_F(IntakeFinishTest, RotAfterStoredDidNotCutTheStoredRecording) {

@@ -74,7 +74,8 @@ TEST_F(IntakeTest, NothingIsAcknowledgedBeforeItsSyncReturned) {
   EXPECT_EQ(house.Begin(Recording())->Last<Ready>()->offset, 1000u);
 }
 
-// --- chunks that do not fit ---------------------------------------------------
+// --- chunks that do not fit
+// ---------------------------------------------------
 
 TEST_F(IntakeTest, GapIsAnsweredByOneRewindAndWhatFollowsIsDropped) {
   const std::string footage = Footage(10'000);
@@ -205,7 +206,8 @@ TEST_F(IntakeTest, ChunkBeyondTheDeclaredSizeIsRefused) {
   ExpectCanBeBrought(Recording(), footage);
 }
 
-// --- the order of messages ----------------------------------------------------
+// --- the order of messages
+// ----------------------------------------------------
 
 TEST_F(IntakeTest, ChunkBeforeBeginIsRefused) {
   auto stream = house.Connect();
@@ -253,7 +255,8 @@ TEST_F(IntakeTest, StreamThatClosesWithoutAWordLeavesNothing) {
   EXPECT_EQ(house.intake().streams(), streams - 1);
 }
 
-// --- who may ---------------------------------------------------------------------
+// --- who may
+// ---------------------------------------------------------------------
 
 TEST_F(IntakeTest, CameraThatIsNotGrantedIsRefusedAndNothingIsOpened) {
   const size_t files = house.InSpool().size();
@@ -274,7 +277,8 @@ TEST_F(IntakeTest, PrincipalsThatAreNoDevicesBringNothing) {
   }
 }
 
-// --- several streams for one recording --------------------------------------------
+// --- several streams for one recording
+// --------------------------------------------
 
 TEST_F(IntakeTest, NewestStreamWinsAndTheOlderHasNoEffectAnyMore) {
   const std::string footage = Footage(10'000);
@@ -347,8 +351,8 @@ TEST_F(IntakeTest, ManyTakeoversInARowLoseNothing) {
   const std::string footage = Footage(20'000);
   std::vector<std::shared_ptr<TestStream>> streams;
   for (uint64_t i = 0; i < 20; ++i) {
-    streams.push_back(house.Connect(Device(i % 2 ? "dock/s1/d1"
-                                                 : "dock/s2/d2")));
+    streams.push_back(
+        house.Connect(Device(i % 2 ? "dock/s1/d1" : "dock/s2/d2")));
     streams.back()->Begin(Recording(), footage.size());
     (void)streams.back()->Chunk(footage, i * 1000, 1000);
   }
@@ -360,15 +364,15 @@ TEST_F(IntakeTest, ManyTakeoversInARowLoseNothing) {
   ExpectCanBeBrought(Recording(), footage);
 }
 
-// --- bounds -----------------------------------------------------------------------
+// --- bounds
+// -----------------------------------------------------------------------
 
 TEST_F(IntakeTest, QueueIsBoundedAndReadingGoesOnOnceItIsWorkedOff) {
   const std::string piece = Footage(limits::kChunkBytesMax);
   auto stream = house.Begin(Recording());
   uint64_t sent = 0;
   while (sent < 100 * limits::kChunkBytesMax) {
-    const bool read_on =
-        stream->ChunkWithCrc(piece, sent, Crc32c(piece));
+    const bool read_on = stream->ChunkWithCrc(piece, sent, Crc32c(piece));
     sent += piece.size();
     if (!read_on) break;
   }
@@ -454,7 +458,8 @@ TEST_F(IntakeTest, RecordingsThatWereLetGoOfAreOpenedAgain) {
   }
 }
 
-// --- the spool's disk --------------------------------------------------------------
+// --- the spool's disk
+// --------------------------------------------------------------
 
 TEST_F(IntakeTest, DiskThatFillsUpPausesTheDeviceAndItGoesOnLater) {
   const std::string footage = Footage(20'000);
@@ -560,7 +565,8 @@ TEST_F(IntakeTest, SpoolThatCannotBeOpenedNowEndsTheStreamOnly) {
   ExpectCanBeBrought(Recording(), Footage(1000));
 }
 
-// --- after a restart -----------------------------------------------------------------
+// --- after a restart
+// -----------------------------------------------------------------
 
 TEST_F(IntakeTest, RestartTellsWhereToGoOn) {
   const std::string footage = Footage(20'000);
@@ -592,7 +598,8 @@ TEST_F(IntakeTest, JournalDamagedBeyondUseIsSetAsideAndItBeginsAtZero) {
   ExpectCanBeBrought(Recording(), footage);
 }
 
-// --- how far it is ---------------------------------------------------------------------
+// --- how far it is
+// ---------------------------------------------------------------------
 
 TEST_F(IntakeTest, LookTellsHowFarARecordingIs) {
   using State = TransferView::State;
@@ -645,7 +652,8 @@ TEST_F(IntakeTest, LookingAtManyUnknownRecordingsKeepsNoneOpen) {
   }
 }
 
-// --- the gateway stops --------------------------------------------------------------------
+// --- the gateway stops
+// --------------------------------------------------------------------
 
 TEST_F(IntakeTest, DrainAcknowledgesWhatCameAndEndsAllStreams) {
   const std::string footage = Footage(10'000);

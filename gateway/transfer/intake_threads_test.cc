@@ -128,8 +128,7 @@ class IntakeThreadsTest : public testing::Test {
                      .size = footage.size()});
     if (const auto ready = ear->WaitForReady()) {
       SendFrom(*stream, *ear, footage, ready->offset);
-      stream->OnFinish(
-          {.size = footage.size(), .sha256 = Sha256::Of(footage)});
+      stream->OnFinish({.size = footage.size(), .sha256 = Sha256::Of(footage)});
     }
     last_end_reason_ = ear->WaitForEnd().reason;
     stream->OnClosed();

@@ -116,8 +116,7 @@ void LiveRecording::OnHashDiffers() {
   if (check->first_damage < state_->received()) {
     return GoBackTo(check->first_damage);
   }
-  if (finish_->size == state_->received() &&
-      finish_->sha256 == check->sha256) {
+  if (finish_->size == state_->received() && finish_->sha256 == check->sha256) {
     return RecordFinished();  // it was the running hash that was damaged
   }
   CloseAsMismatch(check->sha256);
@@ -255,13 +254,14 @@ void LiveRecording::RetryCommit(const absl::Status& why) {
   ++commit_failures_;
   if (!committing_->retry_set) {
     committing_->retry_set = true;
-    strand_.PostAfter(
-        most * house_->random.NextFraction(), [self = shared_from_this()] {
-          if (!self->committing_ || !self->committing_->retry_set) return;
-          self->committing_->retry_set = false;
-          if (!self->draining_) self->Commit();
-          self->UpdateBusy();
-        });
+    strand_.PostAfter(most * house_->random.NextFraction(),
+                      [self = shared_from_this()] {
+                        if (!self->committing_ || !self->committing_->retry_set)
+                          return;
+                        self->committing_->retry_set = false;
+                        if (!self->draining_) self->Commit();
+                        self->UpdateBusy();
+                      });
   }
   PauseStream(Pause::Reason::kStoreAway, house_->options.pause);
 }

@@ -43,9 +43,9 @@ void LiveRecording::Attach(std::shared_ptr<Stream> stream, Begin begin) {
     Post([this, stream, begin = std::move(begin)] { OnAttach(stream, begin); });
   }
   if (before != nullptr && before != stream) {
-    before->inside_->End({.status = absl::AbortedError(
-                              "a newer stream carries this transfer"),
-                          .reason = EndReason::kTakenOver});
+    before->inside_->End(
+        {.status = absl::AbortedError("a newer stream carries this transfer"),
+         .reason = EndReason::kTakenOver});
   }
 }
 
@@ -60,9 +60,8 @@ void LiveRecording::Take(std::shared_ptr<Stream> stream, Chunk chunk,
 
 void LiveRecording::TakeFinish(std::shared_ptr<Stream> stream,
                                const Finish& finish) {
-  Post([this, stream = std::move(stream), finish] {
-    OnFinish(stream, finish);
-  });
+  Post(
+      [this, stream = std::move(stream), finish] { OnFinish(stream, finish); });
 }
 
 void LiveRecording::Detach(std::shared_ptr<Stream> stream) {
@@ -222,10 +221,9 @@ absl::Status LiveRecording::LookIntoStore() {
 
 absl::Status LiveRecording::CheckRoom(const Begin& begin) const {
   ASSIGN_OR_RETURN(const uint64_t free, house_->spool.FreeBytes());
-  const uint64_t missing =
-      begin.size.value_or(0) > state_->received()
-          ? *begin.size - state_->received()
-          : 0;
+  const uint64_t missing = begin.size.value_or(0) > state_->received()
+                               ? *begin.size - state_->received()
+                               : 0;
   // All is here: it needs no room, and storing it may make some.
   if (begin.size && missing == 0) return absl::OkStatus();
   const uint64_t reserve = house_->options.spool_reserve_bytes;

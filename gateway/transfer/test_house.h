@@ -196,9 +196,9 @@ class TestHouse {
     return streams_.back();
   }
   // One that has begun and heard the answer.
-  std::shared_ptr<TestStream> Begin(
-      const RecordingName& name, std::optional<uint64_t> size = std::nullopt,
-      const Principal& who = Device()) {
+  std::shared_ptr<TestStream> Begin(const RecordingName& name,
+                                    std::optional<uint64_t> size = std::nullopt,
+                                    const Principal& who = Device()) {
     auto stream = Connect(who);
     stream->Begin(name, size);
     Run();

@@ -28,7 +28,8 @@ class TransferState {
   struct ChunkVerdict {
     enum class Kind {
       // Compare the first `known` bytes of the chunk with those received;
-      // append the rest, if there is one. A difference is the device's DATA_LOSS.
+      // append the rest, if there is one. A difference is the device's
+      // DATA_LOSS.
       kTake,
       // Dropped: the Rewind for it is on its way.
       kDrop,
@@ -48,11 +49,11 @@ class TransferState {
 
   struct FinishVerdict {
     enum class Kind {
-      kCheck,     // all bytes are there: compare the hash
-      kDrop,      // a Rewind is on its way; Finish will come again
-      kRewind,    // bytes are missing
-      kTooMany,   // more arrived than the device declares: a mismatch
-      kBadSize,   // not the size that Begin declared: INVALID_ARGUMENT
+      kCheck,    // all bytes are there: compare the hash
+      kDrop,     // a Rewind is on its way; Finish will come again
+      kRewind,   // bytes are missing
+      kTooMany,  // more arrived than the device declares: a mismatch
+      kBadSize,  // not the size that Begin declared: INVALID_ARGUMENT
       kTooManyRewinds,
     };
     Kind kind;

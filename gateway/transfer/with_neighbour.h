@@ -50,8 +50,7 @@ class WithNeighbour : public testing::Test {
     EXPECT_EQ(stream.end()->reason, reason);
   }
   void ExpectPaused(const TestStream& stream, Pause::Reason reason) {
-    ExpectEnd(stream, absl::StatusCode::kResourceExhausted,
-              EndReason::kPaused);
+    ExpectEnd(stream, absl::StatusCode::kResourceExhausted, EndReason::kPaused);
     ASSERT_TRUE(stream.Last<Pause>());
     EXPECT_EQ(stream.Last<Pause>()->reason, reason);
     EXPECT_GT(stream.Last<Pause>()->retry_after, absl::ZeroDuration());

@@ -92,10 +92,10 @@ std::unique_ptr<Process> House::StartGateway(absl::string_view kill_at) {
     environment = {{"SCHLEUSE_KILL_AT", std::string(kill_at)},
                    {"SCHLEUSE_KILL_LOG", Path("kills")}};
   }
-  auto process = Process::Start(
-      {Runfile(kGateway), "serve", "--config", Path("gateway.textproto"),
-       "--port-file", port_file},
-      environment, Path("output"));
+  auto process =
+      Process::Start({Runfile(kGateway), "serve", "--config",
+                      Path("gateway.textproto"), "--port-file", port_file},
+                     environment, Path("output"));
   const bool settled = Eventually(absl::Seconds(30), [&] {
     return fs::exists(port_file) || process->Poll().has_value();
   });

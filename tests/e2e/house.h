@@ -34,8 +34,7 @@ class House {
 
   // "" if the store holds exactly one recording under that name, with the
   // bytes of `source`; else what is wrong.
-  std::string CheckStored(absl::string_view camera,
-                          absl::string_view recording,
+  std::string CheckStored(absl::string_view camera, absl::string_view recording,
                           const std::string& source) const;
   // Files of transfers that lie in the spool.
   std::vector<std::string> SpoolFiles() const;

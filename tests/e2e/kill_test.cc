@@ -35,8 +35,8 @@ std::vector<std::string> Shuffled(const std::vector<KillPlan>& plans) {
   std::vector<std::string> all;
   for (const KillPlan& plan : plans) {
     for (int i = 0; i < plan.kills; ++i) {
-      all.push_back(absl::StrCat(plan.failpoint, ":",
-                                 1 + random() % plan.passes_max));
+      all.push_back(
+          absl::StrCat(plan.failpoint, ":", 1 + random() % plan.passes_max));
     }
   }
   std::shuffle(all.begin(), all.end(), random);
@@ -52,9 +52,9 @@ void ExpectKilled(Process& process) {
 
 TEST(KillTest, GatewayKilledAnywhereStoresEveryRecordingOnce) {
   const std::vector<KillPlan> plans = {
-      {"gateway.appended", 30, 40},  {"gateway.finished", 20, 2},
-      {"store.linking", 20, 2},      {"store.linked", 20, 2},
-      {"gateway.committed", 15, 2},  {"gateway.stored_sent", 10, 2},
+      {"gateway.appended", 30, 40},      {"gateway.finished", 20, 2},
+      {"store.linking", 20, 2},          {"store.linked", 20, 2},
+      {"gateway.committed", 15, 2},      {"gateway.stored_sent", 10, 2},
       {"gateway.records_removed", 10, 2}};
   House house;
   std::unique_ptr<Process> gateway = house.StartGateway();

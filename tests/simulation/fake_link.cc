@@ -135,9 +135,8 @@ class Call : public std::enable_shared_from_this<Call> {
     if (network_.Chance(network_.faults().dead)) {
       dead_ = true;
       network_.executor().PostAfter(
-          absl::Seconds(90), [self = shared_from_this()] {
-            self->CloseAtGateway();
-          });
+          absl::Seconds(90),
+          [self = shared_from_this()] { self->CloseAtGateway(); });
       return true;
     }
     return false;
@@ -181,8 +180,8 @@ class Call : public std::enable_shared_from_this<Call> {
     down_.pop_front();
     if (auto* reply = std::get_if<client::Reply>(&message)) {
       if (events_ != nullptr) network_.on_reply(recording_, *reply);
-      return ToEvents([number = number_, reply = std::move(*reply)](
-                          client::LinkEvents& events) {
+      return ToEvents([number = number_,
+                       reply = std::move(*reply)](client::LinkEvents& events) {
         events.OnReply(number, reply);
       });
     }

@@ -20,9 +20,9 @@
 namespace schleuse::simulation {
 
 struct NetworkFaults {
-  double cut = 0;           // chance, for each message, that its link breaks
-  double dead = 0;          // ... that it goes silent and never says so
-  double flip_chunk = 0;    // ... for each chunk, that a bit of it flips
+  double cut = 0;         // chance, for each message, that its link breaks
+  double dead = 0;        // ... that it goes silent and never says so
+  double flip_chunk = 0;  // ... for each chunk, that a bit of it flips
 };
 
 class Call;

@@ -38,7 +38,8 @@ Totals RunSeeds(uint64_t first, uint64_t count, Plan plan) {
   for (uint64_t seed = first; seed < first + count; ++seed) {
     plan.seed = seed;
     const Outcome outcome = World(plan).Run();
-    EXPECT_EQ(outcome.broken, "") << "seed " << seed << ": " << outcome.Report();
+    EXPECT_EQ(outcome.broken, "")
+        << "seed " << seed << ": " << outcome.Report();
     if (!outcome.broken.empty()) break;
     totals.kills += outcome.kills;
     totals.power_cuts += outcome.power_cuts;
@@ -55,11 +56,12 @@ Totals RunSeeds(uint64_t first, uint64_t count, Plan plan) {
 }
 
 TEST(SimulationTest, QuietWorldStoresEverything) {
-  RunSeeds(1, 100, {.seed = 0,
-                    .network_faults = false,
-                    .crashes = false,
-                    .power_cuts = false,
-                    .everyday_trouble = false});
+  RunSeeds(1, 100,
+           {.seed = 0,
+            .network_faults = false,
+            .crashes = false,
+            .power_cuts = false,
+            .everyday_trouble = false});
 }
 
 TEST(SimulationTest, NothingAcknowledgedIsLostInCrashesCutsAndBrokenLinks) {
@@ -78,9 +80,8 @@ TEST(SimulationTest, NothingAcknowledgedIsLostInCrashesCutsAndBrokenLinks) {
 
 // Without crashes that would hide what a drain or a full disk leaves behind.
 TEST(SimulationTest, EverydayTroubleLosesNothing) {
-  const Totals totals = RunSeeds(3000, 300, {.seed = 0,
-                                             .crashes = false,
-                                             .power_cuts = false});
+  const Totals totals =
+      RunSeeds(3000, 300, {.seed = 0, .crashes = false, .power_cuts = false});
   if (SeedFromEnvironment()) return;
   EXPECT_GT(totals.takeovers, 50);
   EXPECT_GT(totals.drains, 50);

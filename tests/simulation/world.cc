@@ -52,9 +52,9 @@ void Must(const absl::Status& status) {
 std::string Outcome::Report() const {
   return absl::StrCat(broken, " (steps ", steps, ", kills ", kills,
                       ", power cuts ", power_cuts, ", client kills ",
-                      client_kills, ", disk faults ", disk_faults, ", takeovers ", takeovers,
-                      ", drains ", drains, ", full disks ", full_disks,
-                      ", again ", again, ")");
+                      client_kills, ", disk faults ", disk_faults,
+                      ", takeovers ", takeovers, ", drains ", drains,
+                      ", full disks ", full_disks, ", again ", again, ")");
 }
 
 struct World::Gateway {
@@ -140,9 +140,10 @@ World::World(const Plan& plan)
     }
   };
   if (plan.network_faults) {
-    network_.SetFaults({.cut = 0.002 * static_cast<double>(random_.Next() % 8),
-                        .dead = 0.0005 * static_cast<double>(random_.Next() % 4),
-                        .flip_chunk = random_.Next() % 3 == 0 ? 0.01 : 0});
+    network_.SetFaults(
+        {.cut = 0.002 * static_cast<double>(random_.Next() % 8),
+         .dead = 0.0005 * static_cast<double>(random_.Next() % 4),
+         .flip_chunk = random_.Next() % 3 == 0 ? 0.01 : 0});
   }
   if (plan.disk_faults) {
     disk_.SetFault([this](const DiskOperation& operation) -> absl::Status {
@@ -244,9 +245,8 @@ void World::StartDevice(Device& device) {
                                            *device.strand);
   device.upload = std::make_unique<client::Upload>(
       device.name, client::Metadata{}, client::Priority::kNormal,
-      client::UploadOptions{
-          .chunk_bytes = 1 + device.random.Next() % 20'000,
-          .early_bytes = device.random.Next() % (64 * 1024)},
+      client::UploadOptions{.chunk_bytes = 1 + device.random.Next() % 20'000,
+                            .early_bytes = device.random.Next() % (64 * 1024)},
       device.source, *device.link, *device.strand, device_executor_,
       device.random, device);
   device.strand->Post([&device, upload = device.upload.get()] {
@@ -259,8 +259,8 @@ void World::OnReply(const RecordingName& name, const client::Reply& reply) {
   for (auto& device : devices_) {
     if (device->name != name) continue;
     if (const auto* ack = std::get_if<client::Ack>(&reply)) {
-      device->acknowledged = std::max(device->acknowledged,
-                                      ack->durable_offset);
+      device->acknowledged =
+          std::max(device->acknowledged, ack->durable_offset);
     } else if (const auto* ready = std::get_if<client::Ready>(&reply)) {
       ++outcome_.streams;
       if (!plan_.disk_faults && ready->offset < device->acknowledged) {
@@ -285,8 +285,8 @@ void World::CheckStored(const Device& device, const char* when) {
   // Looking may be what the power goes at; it is looked at again afterwards.
   if (disk_.power_was_cut()) return;
   if (!names.ok() || names->size() != 1) {
-    return Broken(absl::StrCat(device.name.ToString(), " is not stored once ",
-                               when));
+    return Broken(
+        absl::StrCat(device.name.ToString(), " is not stored once ", when));
   }
   const auto bytes =
       ReadFile(disk_, JoinPath(directory, names->front()), 1 << 30);
