@@ -116,7 +116,9 @@ absl::Status Partial::Load() {
   if (good_end != records_->end() || records_->has_tail()) {
     RETURN_IF_ERROR(records_->CutTo(good_end));
   }
-  if (size > received_) RETURN_IF_ERROR(bytes_->Truncate(received_));
+  // Bytes that lie behind them stay until they are written over or
+  // RecordFinished cuts them off: the file may be one that is stored already,
+  // and that is never cut on a journal's word alone.
   return absl::OkStatus();
 }
 
