@@ -4,6 +4,28 @@
 
 namespace schleuse {
 
+// The right to run the next task. An executor that ends without running it, as
+// that of a simulated crash does, takes the tasks along: they may hold whoever
+// owns the strand.
+class Strand::Turn {
+ public:
+  explicit Turn(std::shared_ptr<Queue> queue) : queue_(std::move(queue)) {}
+  Turn(Turn&&) = default;
+  Turn& operator=(Turn&&) = delete;
+  ~Turn() {
+    if (queue_ == nullptr) return;
+    std::deque<Task> dropped;  // let go outside the lock
+    MutexLock lock(queue_->mutex);
+    dropped.swap(queue_->tasks);
+    queue_->running = false;
+  }
+
+  std::shared_ptr<Queue> Take() { return std::exchange(queue_, nullptr); }
+
+ private:
+  std::shared_ptr<Queue> queue_;
+};
+
 Strand::Strand(Executor& executor)
     : executor_(executor), queue_(std::make_shared<Queue>()) {}
 
@@ -24,8 +46,12 @@ void Strand::Enqueue(Executor& executor, std::shared_ptr<Queue> queue,
     if (queue->running) return;
     queue->running = true;
   }
-  executor.Post([&executor, queue = std::move(queue)]() mutable {
-    RunTurn(executor, std::move(queue));
+  PostTurn(executor, std::move(queue));
+}
+
+void Strand::PostTurn(Executor& executor, std::shared_ptr<Queue> queue) {
+  executor.Post([&executor, turn = Turn(std::move(queue))]() mutable {
+    RunTurn(executor, turn.Take());
   });
 }
 
@@ -46,9 +72,7 @@ void Strand::RunTurn(Executor& executor, std::shared_ptr<Queue> queue) {
       return;
     }
   }
-  executor.Post([&executor, queue = std::move(queue)]() mutable {
-    RunTurn(executor, std::move(queue));
-  });
+  PostTurn(executor, std::move(queue));
 }
 
 }  // namespace schleuse

@@ -43,8 +43,10 @@ class Strand {
     std::deque<Task> tasks ABSL_GUARDED_BY(mutex);
     bool running ABSL_GUARDED_BY(mutex) = false;
   };
+  class Turn;
   static void Enqueue(Executor& executor, std::shared_ptr<Queue> queue,
                       Task task);
+  static void PostTurn(Executor& executor, std::shared_ptr<Queue> queue);
   static void RunTurn(Executor& executor, std::shared_ptr<Queue> queue);
 
   Executor& executor_;
