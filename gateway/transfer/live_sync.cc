@@ -29,7 +29,10 @@ absl::Duration LiveRecording::AckEvery() const {
 void LiveRecording::SyncSoon() {
   if (sync_running_) return;  // SyncNext looks again
   const uint64_t waiting = state_->received() - state_->durable();
-  if (waiting >= AckEveryBytes()) return StartSync();
+  // A stopping gateway does not wait for more.
+  if (waiting >= AckEveryBytes() || (draining_ && waiting > 0)) {
+    return StartSync();
+  }
   if (sync_timer_set_ || waiting == 0) return;
   sync_timer_set_ = true;
   strand_.PostAfter(AckEvery(), [self = shared_from_this()] {
