@@ -21,19 +21,16 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::Post(Task task) {
-  {
-    MutexLock lock(mutex_);
-    ready_.push_back(std::move(task));
-  }
+  MutexLock lock(mutex_);
+  ready_.push_back(std::move(task));
+  // Under the lock: behind it the task may have run, and the pool be gone.
   wake_.NotifyOne();
 }
 
 void ThreadPool::PostAfter(absl::Duration delay, Task task) {
-  {
-    MutexLock lock(mutex_);
-    delayed_.emplace(absl::Now() + delay, std::move(task));
-  }
-  wake_.NotifyOne();
+  MutexLock lock(mutex_);
+  delayed_.emplace(absl::Now() + delay, std::move(task));
+  wake_.NotifyOne();  // under the lock, as in Post
 }
 
 void ThreadPool::Work() {

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -62,6 +63,20 @@ TEST(ThreadPoolTest, ATaskMayPost) {
   Countdown done(1);
   pool.Post([&] { pool.Post([&] { done.Tell(); }); });
   done.Wait();
+}
+
+// What ends the pool may wait for the task and not for who posted it. For the
+// thread sanitizer.
+TEST(ThreadPoolTest, APostOfAForeignThreadDoesNotOutliveThePool) {
+  for (int round = 0; round < 500; ++round) {
+    auto pool = std::make_unique<ThreadPool>(1);
+    Countdown ran(1);
+    std::thread foreign(
+        [&pool = *pool, &ran] { pool.Post([&ran] { ran.Tell(); }); });
+    ran.Wait();
+    pool.reset();
+    foreign.join();
+  }
 }
 
 TEST(ThreadPoolTest, ItsEndRunsWhatWasPostedAndWhatThatPosts) {
