@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 #include "base/log.h"
+#include "base/log_budget.h"
 #include "base/status.h"
 #include "crypto/certificate.h"
 #include "gateway/access/principal.h"
@@ -40,10 +41,14 @@ class IdentityVerifier final : public tls::ExternalCertificateVerifier {
       *answer = grpc::Status::OK;
       return true;
     }
-    Log(Severity::kWarning, "certificate refused",
-        {{"subject", certificate.ok() ? certificate->SubjectText() : ""},
-         {"sha256", certificate.ok() ? certificate->Fingerprint().ToHex() : ""},
-         {"reason", refused.message()}});
+    if (const auto left_out = refusals_.Take(clock_.Now())) {
+      Log(Severity::kWarning, "certificate refused",
+          {{"subject", certificate.ok() ? certificate->SubjectText() : ""},
+           {"sha256",
+            certificate.ok() ? certificate->Fingerprint().ToHex() : ""},
+           {"reason", refused.message()},
+           {"left_out", *left_out}});
+    }
     // The peer sees a handshake that fails, not why.
     *answer = grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "refused");
     return true;
@@ -53,6 +58,7 @@ class IdentityVerifier final : public tls::ExternalCertificateVerifier {
  private:
   const std::shared_ptr<const Identifier> identifier_;
   const Clock& clock_;
+  LogBudget refusals_;
 };
 
 }  // namespace

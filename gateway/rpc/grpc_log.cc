@@ -6,40 +6,32 @@
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "base/log.h"
+#include "base/log_budget.h"
 #include "base/mutex.h"
 
 namespace schleuse {
 namespace {
 
-// Whoever can make gRPC complain must not fill our disk with it.
-constexpr absl::Duration kQuiet = absl::Seconds(1);
+// More than these say nothing new.
+constexpr int kLinesPerSecond = 1;
 
-struct Source {
-  absl::Time last = absl::InfinitePast();
-  int left_out = 0;
-};
-
-void OnGrpcLog(gpr_log_func_args* args) {
+// Of the source line that `args` names; there are only so many.
+LogBudget& BudgetOf(const gpr_log_func_args& args) {
   // Never destroyed: gRPC may log while the process ends.
   static Mutex& mutex = *new Mutex;
-  static auto& sources = *new std::map<std::pair<const char*, int>, Source>;
-  int left_out;
-  {
-    MutexLock lock(mutex);
-    Source& source = sources[{args->file, args->line}];
-    const absl::Time now = absl::Now();
-    if (now - source.last < kQuiet) {
-      ++source.left_out;
-      return;
-    }
-    source.last = now;
-    left_out = std::exchange(source.left_out, 0);
+  static auto& budgets = *new std::map<std::pair<const char*, int>, LogBudget>;
+  MutexLock lock(mutex);
+  return budgets.try_emplace({args.file, args.line}, kLinesPerSecond)
+      .first->second;
+}
+
+void OnGrpcLog(gpr_log_func_args* args) {
+  if (const auto left_out = BudgetOf(*args).Take(absl::Now())) {
+    Log(args->severity == GPR_LOG_SEVERITY_ERROR ? Severity::kWarning
+                                                 : Severity::kInfo,
+        "grpc", {{"message", args->message}, {"left_out", *left_out}});
   }
-  Log(args->severity == GPR_LOG_SEVERITY_ERROR ? Severity::kWarning
-                                               : Severity::kInfo,
-      "grpc", {{"message", args->message}, {"left_out", left_out}});
 }
 
 }  // namespace

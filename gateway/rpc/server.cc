@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/log_budget.h"
 #include "base/status.h"
 #include "crypto/certificate.h"
 #include "gateway/rpc/convert.h"
@@ -86,7 +87,7 @@ class Service final : public Methods {
 
   // The handshake asked already; since then the certificate may have run out.
   absl::StatusOr<Principal> IdentifyDevice(
-      const grpc::CallbackServerContext& context) const {
+      const grpc::CallbackServerContext& context) {
     const auto pem =
         context.auth_context()->FindPropertyValues("x509_pem_cert");
     if (pem.empty()) {
@@ -98,18 +99,22 @@ class Service final : public Methods {
     const absl::StatusOr<Principal> who =
         identifier_->Identify(certificate, clock_.Now());
     if (!who.ok()) {
-      Log(Severity::kWarning, "call refused",
-          {{"subject", certificate.SubjectText()},
-           {"reason", who.status().message()}});
+      LogRefusal("subject", certificate.SubjectText(), who.status().message());
       return absl::UnauthenticatedError("the certificate is not accepted");
     }
     if (who->role() != Role::kDock && who->role() != Role::kRadio) {
-      Log(Severity::kWarning, "call refused",
-          {{"principal", who->spiffe_id()},
-           {"reason", "this role may not upload"}});
+      LogRefusal("principal", who->spiffe_id(), "this role may not upload");
       return absl::PermissionDeniedError("this role may not upload");
     }
     return *who;
+  }
+
+  void LogRefusal(absl::string_view field, absl::string_view who,
+                  absl::string_view reason) {
+    if (const auto left_out = refusals_.Take(clock_.Now())) {
+      Log(Severity::kWarning, "call refused",
+          {{field, who}, {"reason", reason}, {"left_out", *left_out}});
+    }
   }
 
   Intake& intake_;
@@ -117,6 +122,7 @@ class Service final : public Methods {
   // Shared with the calls.
   const std::shared_ptr<OpenCalls> open_;
   const Clock& clock_;
+  LogBudget refusals_;
   // Shared with the questions, which may outlive the server.
   const std::shared_ptr<std::atomic<int>> looking_ =
       std::make_shared<std::atomic<int>>(0);

@@ -19,7 +19,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
 #include "base/crc32c.h"
@@ -109,7 +111,7 @@ std::shared_ptr<const Identifier> LoadIdentifier() {
 // --- the gateway -------------------------------------------------------------
 
 struct HouseOptions {
-  absl::Duration begin_within = limits::kBeginWithin;
+  ServerOptions server;  // names and certificates are the house's
   IntakeOptions intake = {.spool_reserve_bytes = 0,
                           .ack_every = absl::Milliseconds(5)};
 };
@@ -125,20 +127,19 @@ class House {
     EXPECT_OK(disk.MakeDirectory("/spool"));
     EXPECT_OK(disk.MakeDirectory("/store"));
     EXPECT_OK(intake.Recover());
-    auto started = Start("127.0.0.1:0", options.begin_within);
+    auto started = Start(options.server, "127.0.0.1:0", clock_);
     EXPECT_OK(started);
     server = *std::move(started);
   }
 
-  absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& listen,
-                                                absl::Duration begin_within) {
-    return Server::Start(
-        {.listen = listen,
-         .certificate_chain_pem = ReadTestFile(Certs().gateway),
-         .private_key_pem = ReadTestFile(TestPki::KeyOf(Certs().gateway)),
-         .root_certificates_pem = Certs().pki.Read("root.pem"),
-         .begin_within = begin_within},
-        intake, LoadIdentifier(), workers_, clock_);
+  absl::StatusOr<std::unique_ptr<Server>> Start(ServerOptions options,
+                                                const std::string& listen,
+                                                const Clock& clock) {
+    options.listen = listen;
+    options.certificate_chain_pem = ReadTestFile(Certs().gateway);
+    options.private_key_pem = ReadTestFile(TestPki::KeyOf(Certs().gateway));
+    options.root_certificates_pem = Certs().pki.Read("root.pem");
+    return Server::Start(options, intake, LoadIdentifier(), workers_, clock);
   }
 
   std::string address() const {
@@ -189,7 +190,7 @@ class StuckDisk {
 
 // --- a device ----------------------------------------------------------------
 
-std::shared_ptr<grpc::Channel> Connect(const House& house,
+std::shared_ptr<grpc::Channel> Connect(const std::string& address,
                                        const std::string& certificate) {
   grpc::SslCredentialsOptions options;
   options.pem_root_certs = Certs().pki.Read("root.pem");
@@ -199,8 +200,13 @@ std::shared_ptr<grpc::Channel> Connect(const House& house,
   }
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  return grpc::CreateCustomChannel(house.address(),
-                                   grpc::SslCredentials(options), arguments);
+  return grpc::CreateCustomChannel(address, grpc::SslCredentials(options),
+                                   arguments);
+}
+
+std::shared_ptr<grpc::Channel> Connect(const House& house,
+                                       const std::string& certificate) {
+  return Connect(house.address(), certificate);
 }
 
 v1::UploadRequest BeginOf(const std::string& recording,
@@ -429,6 +435,56 @@ TEST(ServerTest, EveryCallIsIdentifiedAnew) {
   EXPECT_THAT(status, EndsWith(grpc::StatusCode::UNAUTHENTICATED));
   EXPECT_THAT(status.error_message(), Not(HasSubstr("expired")));
   ExpectServesOthers(house);
+}
+
+// How many lines of `log` tell of `event`.
+int LinesOf(absl::string_view log, absl::string_view event) {
+  const std::string field = absl::StrCat("\"event\":\"", event, "\"");
+  int lines = 0;
+  for (const absl::string_view line : absl::StrSplit(log, '\n')) {
+    lines += absl::StrContains(line, field);
+  }
+  return lines;
+}
+
+// Whoever can make us refuse must not fill our disk with it.
+TEST(ServerTest, AFloodOfRefusalsDoesNotFloodTheLog) {
+  House house;
+  struct StandingClock final : Clock {
+    absl::Time Now() const override {
+      return start + absl::Seconds(seconds_passed.load());
+    }
+    const absl::Time start = absl::Now();
+    std::atomic<int> seconds_passed{0};
+  } clock;
+  ASSERT_OK_AND_ASSIGN(
+      const std::unique_ptr<Server> server,
+      house.Start(HouseOptions().server, "127.0.0.1:0", clock));
+  const std::string address = absl::StrCat("127.0.0.1:", server->port());
+  const auto person =
+      Connect(address, Certs().pki.Issue("operator o1 --file floods-the-log"));
+  const auto refused = [&](const std::shared_ptr<grpc::Channel>& channel) {
+    EXPECT_FALSE(Answer(channel, {BeginOf("r1")}).ok());
+  };
+
+  SetLogThreshold(Severity::kWarning);
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < limits::kLogLinesPerSecond + 7; ++i) {
+    refused(person);
+    refused(Connect(address, Certs().revoked));
+  }
+  const std::string flood = testing::internal::GetCapturedStderr();
+  testing::internal::CaptureStderr();
+  clock.seconds_passed = 1;
+  refused(person);
+  refused(Connect(address, Certs().revoked));
+  const std::string next = testing::internal::GetCapturedStderr();
+  SetLogThreshold(std::nullopt);
+
+  EXPECT_EQ(LinesOf(flood, "call refused"), limits::kLogLinesPerSecond);
+  EXPECT_EQ(LinesOf(flood, "certificate refused"), limits::kLogLinesPerSecond);
+  EXPECT_THAT(next, HasSubstr("this role may not upload\",\"left_out\":\"7\""));
+  EXPECT_THAT(next, HasSubstr("certificate refused"));
 }
 
 // --- TLS ---------------------------------------------------------------------
@@ -712,7 +768,7 @@ TEST(ServerTest, ADeviceThatIgnoresItsCreditHasToWait) {
 
 TEST(ServerTest, ADeviceThatNeverReadsDoesNotKeepItsCall) {
   HouseOptions options;
-  options.begin_within = absl::Milliseconds(200);
+  options.server.begin_within = absl::Milliseconds(200);
   options.intake.ack_every_bytes = 1;
   House house(options);
   Call call(Connect(house, Certs().dock));
@@ -729,7 +785,7 @@ TEST(ServerTest, ADeviceThatNeverReadsDoesNotKeepItsCall) {
 
 TEST(ServerTest, ACallThatDoesNotBeginIsEnded) {
   HouseOptions options;
-  options.begin_within = absl::Milliseconds(50);
+  options.server.begin_within = absl::Milliseconds(50);
   House house(options);
   const auto channel = Connect(house, Certs().dock);
   Call begun(channel);
@@ -891,7 +947,7 @@ TEST(ServerTest, ShutdownDoesNotWaitForAnswersThatTakeLong) {
 TEST(ServerTest, APortInUseIsSaidSo) {
   House house;
   EXPECT_THAT(
-      house.Start(house.address(), limits::kBeginWithin),
+      house.Start(HouseOptions().server, house.address(), SystemClock()),
       StatusIs(absl::StatusCode::kUnavailable, HasSubstr(house.address())));
   ExpectServesOthers(house);
 }
