@@ -73,6 +73,10 @@ inline constexpr int kLooksMax = 1024;
 inline constexpr absl::Duration kHandshakeMax = absl::Seconds(60);
 // A stream that opened and has not begun.
 inline constexpr absl::Duration kBeginWithin = absl::Seconds(60);
+// A stream that began, from which we wait for a message. Progress, not total
+// time: the largest chunk over a radio link of 10 kbit/s takes 14 minutes.
+inline constexpr absl::Duration kSilenceMax = absl::Minutes(15);
+
 // A connection is closed at its next idle moment after so long, and with it
 // those whose device was revoked since; calls that run are left alone.
 inline constexpr absl::Duration kConnectionAgeMax = absl::Hours(1);

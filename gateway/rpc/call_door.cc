@@ -15,12 +15,18 @@ grpc::Status ClosedTooEarly() {
   return {grpc::StatusCode::CANCELLED, "closed before Finish"};
 }
 
+StreamEnd Silent() {
+  return {.status = absl::UnavailableError("the device sent nothing"),
+          .reason = EndReason::kSilent};
+}
+
 }  // namespace
 
 void CallDoor::Send(const Reply& reply) {
   {
     MutexLock lock(mutex_);
     if (end_) return;
+    silent_ticks_ = 0;
     if (std::holds_alternative<Ack>(reply) && !waiting_.empty() &&
         std::holds_alternative<Ack>(waiting_.back())) {
       waiting_.back() = reply;
@@ -61,6 +67,7 @@ void CallDoor::ResumeReading() {
 void CallDoor::OnReadBegins() {
   MutexLock lock(mutex_);
   read_wanted_ = false;
+  silent_ticks_ = 0;
 }
 
 void CallDoor::OnReadHandled(bool read_on) {
@@ -110,10 +117,14 @@ void CallDoor::OnBroken() {
 void CallDoor::OnTick() {
   {
     MutexLock lock(mutex_);
-    // How a transfer gets on is judged by the transfer.
-    if (begun_ && !end_) return;
-    if (!std::exchange(ticked_, true)) return;
-    if (end_) {
+    if (begun_ && !end_) {
+      if (!reading_ || finish_came_) return;  // it waits for us
+      if (++silent_ticks_ <= silent_ticks_max_) return;
+      end_ = ToGrpc(Silent());
+      ticked_ = false;
+    } else if (!std::exchange(ticked_, true)) {
+      return;
+    } else if (end_) {
       cancel_wanted_ = true;
     } else {
       end_ = {grpc::StatusCode::DEADLINE_EXCEEDED,

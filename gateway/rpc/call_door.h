@@ -23,11 +23,14 @@ using UploadCall = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // either may be gone first. Safe to call from many threads.
 class CallDoor final : public Outlet, public OpenCall {
  public:
-  // All three are touched only until the call has its end, so the reactor may
-  // go once it hears OnDone.
+  // The first three are touched only until the call has its end, so the reactor
+  // may go once it hears OnDone.
   CallDoor(UploadCall& call, grpc::CallbackServerContext& context,
-           grpc::ByteBuffer& read_into)
-      : call_(call), context_(context), read_into_(read_into) {}
+           grpc::ByteBuffer& read_into, int silent_ticks_max)
+      : call_(call),
+        context_(context),
+        read_into_(read_into),
+        silent_ticks_max_(silent_ticks_max) {}
 
   // --- from the stream ---
   void Send(const Reply& reply) override;
@@ -51,8 +54,10 @@ class CallDoor final : public Outlet, public OpenCall {
   // The link is gone: what waits cannot be sent any more.
   void OnBroken();
 
-  // Ends a call that did not begin between two ticks, and cuts off a device
-  // that did not take the end of its call.
+  // Ends a call that did not begin between two ticks, and one that began and
+  // then was silent for more than `silent_ticks_max` of them though its next
+  // message was waited for; cuts off a device that did not take the end of its
+  // call.
   void OnTick() override;
 
  private:
@@ -61,6 +66,7 @@ class CallDoor final : public Outlet, public OpenCall {
   UploadCall& call_;
   grpc::CallbackServerContext& context_;
   grpc::ByteBuffer& read_into_;
+  const int silent_ticks_max_;
 
   Mutex mutex_;
   // Bounded, however slowly the device reads: one Ready, one end, Rewinds of
@@ -72,6 +78,8 @@ class CallDoor final : public Outlet, public OpenCall {
   bool finish_came_ ABSL_GUARDED_BY(mutex_) = false;
   bool input_closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool ticked_ ABSL_GUARDED_BY(mutex_) = false;  // since opening, or since end_
+  // Since the last message of either side: a device may wait for ours.
+  int silent_ticks_ ABSL_GUARDED_BY(mutex_) = 0;
 
   bool pumping_ ABSL_GUARDED_BY(mutex_) = false;
   bool read_wanted_ ABSL_GUARDED_BY(mutex_) = false;

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "base/executor.h"
+#include "base/fake_executor.h"
 #include "base/thread_pool.h"
 #include "gtest/gtest.h"
 
@@ -20,6 +21,8 @@ using Link =
     grpc::ServerCallbackReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer>;
 
 class Reactor;
+
+constexpr int kSilentTicksMax = 3;
 
 // gRPC's side of a call: answers from other threads, and counts what must not
 // happen.
@@ -36,10 +39,16 @@ class FakeLink final : public Link {
   }
   void SendInitialMetadata() override { ++mistakes; }
 
+  // The device sends nothing but what is said here: it is handled, and
+  // `read_on` is its stream's answer.
+  void BeSilent() { silent_ = true; }
+  void Message(bool read_on);
+
   std::atomic<int> mistakes{0};
   std::atomic<int> reads{0};
   std::atomic<int> writes{0};
   std::atomic<int> ends{0};
+  grpc::Status ended_with;
 
  private:
   grpc::internal::ServerReactor* reactor() override { return nullptr; }
@@ -47,13 +56,16 @@ class FakeLink final : public Link {
 
   Executor& executor_;
   std::unique_ptr<Reactor> reactor_;
+  bool silent_ = false;
   std::atomic<bool> reading_{false};
   std::atomic<bool> writing_{false};
 };
 
 class Reactor final : public UploadCall {
  public:
-  Reactor() : door(std::make_shared<CallDoor>(*this, context_, message_)) {}
+  Reactor()
+      : door(std::make_shared<CallDoor>(*this, context_, message_,
+                                        kSilentTicksMax)) {}
   void OnDone() override {}
 
  private:
@@ -72,11 +84,18 @@ FakeLink::FakeLink(Executor& executor, std::unique_ptr<Reactor> reactor)
 void FakeLink::Read(grpc::ByteBuffer*) {
   ++reads;
   mistakes += reading_.exchange(true) || ends > 0;
+  if (silent_) return;
   executor_.Post([this, door = reactor_->door] {
     reading_ = false;
     door->OnReadBegins();
     door->OnReadHandled(reads % 3 != 0);
   });
+}
+
+void FakeLink::Message(bool read_on) {
+  mistakes += !reading_.exchange(false);
+  reactor_->door->OnReadBegins();
+  reactor_->door->OnReadHandled(read_on);
 }
 
 void FakeLink::Write(const grpc::ByteBuffer*, grpc::WriteOptions) {
@@ -88,8 +107,9 @@ void FakeLink::Write(const grpc::ByteBuffer*, grpc::WriteOptions) {
   });
 }
 
-void FakeLink::Finish(grpc::Status) {
+void FakeLink::Finish(grpc::Status status) {
   ++ends;
+  ended_with = std::move(status);
   mistakes += writing_.load();
   reactor_.reset();  // whoever touches it from here on touches freed memory
 }
@@ -127,6 +147,71 @@ TEST(CallDoorTest, StartsOneOperationAtATimeAndNothingBehindTheEnd) {
     writes += link.writes;
   }
   EXPECT_GT(writes, 200);
+}
+
+// A call that began, with a device that says nothing by itself.
+class SilentCallTest : public testing::Test {
+ protected:
+  SilentCallTest() : SilentCallTest(std::make_unique<Reactor>()) {}
+
+  void Tick(int times) {
+    for (int i = 0; i < times; ++i) {
+      door_->OnTick();
+      executor_.RunReady();
+    }
+  }
+  // `times` more ticks are the last that it stands.
+  void ExpectEndedAfter(int times) {
+    Tick(times);
+    EXPECT_EQ(link_.ends, 0);
+    Tick(1);
+    EXPECT_EQ(link_.ends, 1);
+    EXPECT_EQ(link_.ended_with.error_code(), grpc::StatusCode::UNAVAILABLE);
+    EXPECT_EQ(link_.mistakes, 0);
+  }
+
+  FakeExecutor executor_;
+  std::shared_ptr<CallDoor> door_;
+  FakeLink link_;
+
+ private:
+  explicit SilentCallTest(std::unique_ptr<Reactor> reactor)
+      : door_(reactor->door), link_(executor_, std::move(reactor)) {
+    link_.BeSilent();
+    door_->StartReading();
+    door_->OnBegin();
+    link_.Message(true);
+  }
+};
+
+TEST_F(SilentCallTest, ADeviceThatSendsNothingIsEnded) {
+  ExpectEndedAfter(kSilentTicksMax);
+}
+
+TEST_F(SilentCallTest, AMessageOfEitherSideBeginsTheCountAnew) {
+  for (int i = 0; i < 5; ++i) {
+    Tick(kSilentTicksMax);
+    link_.Message(true);
+    Tick(kSilentTicksMax);
+    door_->Send(Ack{.durable_offset = 1, .credit_bytes = 1});
+  }
+  ExpectEndedAfter(kSilentTicksMax);
+}
+
+TEST_F(SilentCallTest, ADeviceThatWeDoNotReadIsNotSilent) {
+  link_.Message(false);
+  Tick(100);
+  door_->ResumeReading();
+  ExpectEndedAfter(kSilentTicksMax);
+}
+
+// Reading a large recording again may take hours.
+TEST_F(SilentCallTest, ADeviceThatWaitsForStoredIsNotSilent) {
+  door_->OnFinish();
+  link_.Message(true);
+  Tick(100);
+  door_->Send(Rewind{.offset = 0, .reason = Rewind::Reason::kGatewayFault});
+  ExpectEndedAfter(kSilentTicksMax);
 }
 
 }  // namespace

@@ -138,6 +138,8 @@ v1::ErrorDetail::Reason ToProto(EndReason reason) {
       return v1::ErrorDetail::SPOOL_FAULT;
     case EndReason::kPaused:
       return v1::ErrorDetail::PAUSED;
+    case EndReason::kSilent:
+      return v1::ErrorDetail::SILENT;
   }
   return v1::ErrorDetail::REASON_UNSPECIFIED;
 }

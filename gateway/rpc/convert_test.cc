@@ -335,6 +335,7 @@ TEST(ConvertTest, EveryEndReasonComesThrough) {
       {EndReason::kStopping, v1::ErrorDetail::STOPPING},
       {EndReason::kSpoolFault, v1::ErrorDetail::SPOOL_FAULT},
       {EndReason::kPaused, v1::ErrorDetail::PAUSED},
+      {EndReason::kSilent, v1::ErrorDetail::SILENT},
   };
   EXPECT_EQ(std::size(reasons), size_t{v1::ErrorDetail::Reason_ARRAYSIZE});
   for (const auto& [from, to] : reasons) {

@@ -48,10 +48,12 @@ using Methods = Door::WithRawCallbackMethod_Upload<
 class Service final : public Methods {
  public:
   Service(Intake& intake, std::shared_ptr<const Identifier> identifier,
-          std::shared_ptr<OpenCalls> open, const Clock& clock)
+          std::shared_ptr<OpenCalls> open, int silent_ticks_max,
+          const Clock& clock)
       : intake_(intake),
         identifier_(std::move(identifier)),
         open_(std::move(open)),
+        silent_ticks_max_(silent_ticks_max),
         clock_(clock) {}
 
   UploadCall* Upload(grpc::CallbackServerContext* context) override {
@@ -60,7 +62,8 @@ class Service final : public Methods {
     if (open_->count() >= limits::kUploadCallsMax) {
       return MakeRefusal(Full("too many calls are open"));
     }
-    return MakeUploadReactor(*context, intake_, *device, open_);
+    return MakeUploadReactor(*context, intake_, *device, open_,
+                             silent_ticks_max_);
   }
 
   grpc::ServerUnaryReactor* GetTransfer(grpc::CallbackServerContext* context,
@@ -121,6 +124,7 @@ class Service final : public Methods {
   const std::shared_ptr<const Identifier> identifier_;
   // Shared with the calls.
   const std::shared_ptr<OpenCalls> open_;
+  const int silent_ticks_max_;
   const Clock& clock_;
   LogBudget refusals_;
   // Shared with the questions, which may outlive the server.
@@ -157,6 +161,13 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
 }
 
+// Silence is counted in ticks of OpenCalls, of which the first may come at
+// once.
+int SilentTicksMax(const ServerOptions& options) {
+  const absl::Duration tick = options.begin_within;
+  return static_cast<int>(absl::Ceil(options.silence_max, tick) / tick);
+}
+
 }  // namespace
 
 struct Server::Inside {
@@ -181,9 +192,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
                         .root_certificates_pem = options.root_certificates_pem},
                        identifier, clock));
   std::unique_ptr<Inside> inside(new Inside{
-      .service = Service(
-          intake, std::move(identifier),
-          std::make_shared<OpenCalls>(executor, options.begin_within), clock),
+      .service =
+          Service(intake, std::move(identifier),
+                  std::make_shared<OpenCalls>(executor, options.begin_within),
+                  SilentTicksMax(options), clock),
       .server = nullptr});
   int port = 0;
   grpc::ServerBuilder builder;

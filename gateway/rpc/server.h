@@ -23,6 +23,9 @@ struct ServerOptions {
   // A call that does not begin is ended after so long, at the latest twice
   // that; so is one whose device does not take its end.
   absl::Duration begin_within = limits::kBeginWithin;
+  // A call that began is ended when its device is silent for so long, at the
+  // latest one `begin_within` later.
+  absl::Duration silence_max = limits::kSilenceMax;
 };
 
 class Server {

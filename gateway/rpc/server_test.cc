@@ -801,6 +801,20 @@ TEST(ServerTest, ACallThatDoesNotBeginIsEnded) {
   EXPECT_THAT(begun.End(), EndsWith(grpc::StatusCode::OK));
 }
 
+TEST(ServerTest, ADeviceThatFallsSilentLosesItsCallAndNoBytes) {
+  HouseOptions options;
+  options.server.begin_within = absl::Milliseconds(20);
+  options.server.silence_max = absl::Milliseconds(60);
+  options.intake.ack_every = absl::Hours(1);
+  House house(options);
+  const auto channel = Connect(house, Certs().dock);
+  const grpc::Status status =
+      Answer(channel, {BeginOf("r1"), ChunkOf(0, "one two")});
+  EXPECT_THAT(status, EndsWith(grpc::StatusCode::UNAVAILABLE));
+  EXPECT_EQ(ReasonOf(status), v1::ErrorDetail::SILENT);
+  EXPECT_EQ(Call(channel).Begin("r1"), 7u);
+}
+
 TEST(ServerTest, CallsCancelledAtAnyMomentLeaveNothingBehind) {
   House house;
   constexpr int kThreads = 8;

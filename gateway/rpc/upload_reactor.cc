@@ -18,8 +18,10 @@ constexpr int kFinishesPerStreamMax = limits::kRewindsPerStreamMax + 1;
 class UploadReactor final : public UploadCall {
  public:
   UploadReactor(grpc::CallbackServerContext& context, Intake& intake,
-                const Principal& principal, std::shared_ptr<OpenCalls> open)
-      : door_(std::make_shared<CallDoor>(*this, context, message_)),
+                const Principal& principal, std::shared_ptr<OpenCalls> open,
+                int silent_ticks_max)
+      : door_(std::make_shared<CallDoor>(*this, context, message_,
+                                         silent_ticks_max)),
         stream_(intake.Connect(principal, door_)),
         open_(std::move(open)) {
     open_->Add(door_);
@@ -97,8 +99,10 @@ class Refusal final : public UploadCall {
 
 UploadCall* MakeUploadReactor(grpc::CallbackServerContext& context,
                               Intake& intake, const Principal& principal,
-                              std::shared_ptr<OpenCalls> open) {
-  return new UploadReactor(context, intake, principal, std::move(open));
+                              std::shared_ptr<OpenCalls> open,
+                              int silent_ticks_max) {
+  return new UploadReactor(context, intake, principal, std::move(open),
+                           silent_ticks_max);
 }
 
 UploadCall* MakeRefusal(const grpc::Status& status) {

@@ -15,10 +15,11 @@
 namespace schleuse {
 
 // Carries a call of `principal`; stands in `open` as long as the call lasts,
-// and deletes itself when it is over.
+// and deletes itself when it is over. `silent_ticks_max` as CallDoor says.
 UploadCall* MakeUploadReactor(grpc::CallbackServerContext& context,
                               Intake& intake, const Principal& principal,
-                              std::shared_ptr<OpenCalls> open);
+                              std::shared_ptr<OpenCalls> open,
+                              int silent_ticks_max);
 
 // Ends a call at once with `status`; deletes itself.
 UploadCall* MakeRefusal(const grpc::Status& status);

@@ -94,6 +94,7 @@ enum class EndReason {
   kStopping,
   kSpoolFault,
   kPaused,
+  kSilent,
 };
 
 struct StreamEnd {
