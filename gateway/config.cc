@@ -86,6 +86,8 @@ class Reader {
         .roster_file = roster,
         .credit_bytes_total = proto_.limits().credit_bytes_total(),
         .streams_max = static_cast<int>(proto_.limits().streams()),
+        .streams_per_device_max =
+            static_cast<int>(proto_.limits().streams_per_device()),
         .spool_reserve_bytes = proto_.limits().spool_reserve_bytes(),
         .worker_threads = static_cast<int>(proto_.limits().worker_threads()),
         .drain = absl::Seconds(proto_.drain_seconds()),
@@ -118,6 +120,19 @@ class Reader {
     CheckRange("limits.credit_bytes_total", limits.credit_bytes_total(),
                64 * kMebibyte, 64 * 1024 * kMebibyte);
     CheckRange("limits.streams", limits.streams(), 1, limits::kStreamsMax);
+    // A stream without room for one chunk could never send.
+    if (limits.streams() <= limits::kStreamsMax &&
+        limits.credit_bytes_total() / limits::kCreditBytesMin <
+            limits.streams()) {
+      settings_.Mistake(
+          "limits.credit_bytes_total",
+          absl::StrCat("must hold ", limits::kCreditBytesMin,
+                       " bytes for each of limits.streams: with ",
+                       limits.streams(), " of them at least ",
+                       limits.streams() * limits::kCreditBytesMin));
+    }
+    CheckRange("limits.streams_per_device", limits.streams_per_device(), 1,
+               limits::kStreamsMax);
     CheckRange("limits.worker_threads", limits.worker_threads(), 0,
                kWorkerThreadsMax);
   }
@@ -134,7 +149,7 @@ class Reader {
   }
 
   std::string ReadFileName(absl::string_view field, const std::string& text) {
-    const std::string path = ReadPath(field, text);
+    std::string path = ReadPath(field, text);
     if (path.empty()) return path;
     const absl::Status read =
         ReadFile(disk_, path, limits::kSettingsBytesMax).status();

@@ -28,6 +28,7 @@ struct Config {
   std::string roster_file;
   uint64_t credit_bytes_total;
   int streams_max;
+  int streams_per_device_max;
   uint64_t spool_reserve_bytes;
   int worker_threads;  // 0: four for each processor
   absl::Duration drain;

@@ -65,8 +65,9 @@ TEST(ConfigTest, FillsInWhatIsNotSaid) {
   EXPECT_EQ(config.store_root, "/srv/store");
   EXPECT_FALSE(config.store_read_back);
   EXPECT_THAT(config.revocation_list_files, IsEmpty());
-  EXPECT_EQ(config.credit_bytes_total, uint64_t{1} << 30);
+  EXPECT_EQ(config.credit_bytes_total, uint64_t{2} << 30);
   EXPECT_EQ(config.streams_max, 2048);
+  EXPECT_EQ(config.streams_per_device_max, 64);
   EXPECT_EQ(config.spool_reserve_bytes, uint64_t{1} << 30);
   EXPECT_EQ(config.worker_threads, 0);
   EXPECT_EQ(config.drain, absl::Seconds(30));
@@ -99,7 +100,8 @@ tls {
 roster_file: "roster.textproto"
 limits {
   credit_bytes_total: 67108864
-  streams: 4096
+  streams: 64
+  streams_per_device: 4096
   spool_reserve_bytes: 5
   worker_threads: 3
 }
@@ -110,7 +112,8 @@ drain_seconds: 600
   EXPECT_THAT(config.revocation_list_files,
               ElementsAre("/etc/crl-1.pem", "/etc/crl-2.pem"));
   EXPECT_EQ(config.credit_bytes_total, uint64_t{64} << 20);
-  EXPECT_EQ(config.streams_max, 4096);
+  EXPECT_EQ(config.streams_max, 64);
+  EXPECT_EQ(config.streams_per_device_max, 4096);
   EXPECT_EQ(config.spool_reserve_bytes, 5);
   EXPECT_EQ(config.worker_threads, 3);
   EXPECT_EQ(config.drain, absl::Minutes(10));
@@ -146,6 +149,7 @@ limits {
   streams: 0
   worker_threads: 1025
   stream: 5
+  streams_per_device: 0
 }
 drain_seconds: 0
 log_level: 3
@@ -159,18 +163,37 @@ drain_seconds: "soon"
                   At(14, "credit_bytes_total: must be 67108864 to 68719476736"),
                   At(15, "limits.streams: must be 1 to 4096"),
                   At(16, "limits.worker_threads: must be 0 to 1024"),
-                  At(17, "stream"), At(19, "drain_seconds: must be 1 to 600"),
-                  At(20, "log_level"), At(21, "")));
+                  At(17, "stream"),
+                  At(18, "limits.streams_per_device: must be 1 to 4096"),
+                  At(20, "drain_seconds: must be 1 to 600"),
+                  At(21, "log_level"), At(22, "")));
 }
 
 TEST(ConfigTest, RefusesWhatLiesBeyondTheUpperBounds) {
   EXPECT_THAT(
       MistakesIn(absl::StrCat(kLeast,
                               "limits { streams: 4097\n"
-                              "credit_bytes_total: 68719476737 }\n"
+                              "credit_bytes_total: 68719476737\n"
+                              "streams_per_device: 4097 }\n"
                               "drain_seconds: 601")),
       ElementsAre(At(10, "limits.streams"), At(11, "limits.credit_bytes_total"),
-                  At(12, "drain_seconds")));
+                  At(12, "limits.streams_per_device"),
+                  At(13, "drain_seconds")));
+}
+
+// Else streams would be promised more memory than there is.
+TEST(ConfigTest, EveryStreamNeedsCreditForAChunk) {
+  const auto with = [](int mebibytes, int streams) {
+    return absl::StrCat(
+        kLeast, "limits { credit_bytes_total: ", uint64_t{1048576} * mebibytes,
+        "\nstreams: ", streams, " }");
+  };
+  EXPECT_OK(Load(with(100, 100)));
+  EXPECT_THAT(MistakesIn(with(99, 100)),
+              ElementsAre(At(10,
+                             "limits.credit_bytes_total: must hold 1048576 "
+                             "bytes for each of limits.streams: with 100 "
+                             "of them at least 104857600")));
 }
 
 TEST(ConfigTest, TakesOnlyIpLiteralsToListenOn) {
