@@ -125,11 +125,21 @@ IntakeOptions IntakeOptionsOf(const Config& config) {
   return options;
 }
 
+// Devices that keep the rules have no more on the way than their credit, and of
+// a large one most lies on the disk already. 2 MiB a stream: a message that is
+// read while its credit shrinks, and what gRPC keeps of the next. The rest is
+// for connections.
+uint64_t MemoryOf(const Config& config) {
+  return config.credit_bytes_total +
+         static_cast<uint64_t>(config.streams_max) * (2 << 20) + (256 << 20);
+}
+
 ServerOptions ServerOptionsOf(const Settings& settings) {
   return {.listen = settings.config.listen.ToString(),
           .certificate_chain_pem = settings.trust.certificate_chain_pem,
           .private_key_pem = settings.trust.private_key_pem,
-          .root_certificates_pem = settings.trust.root_certificates_pem};
+          .root_certificates_pem = settings.trust.root_certificates_pem,
+          .memory_bytes_max = MemoryOf(settings.config)};
 }
 
 int WorkersOf(const Config& config) {

@@ -2,6 +2,7 @@
 #ifndef SCHLEUSE_GATEWAY_RPC_SERVER_H_
 #define SCHLEUSE_GATEWAY_RPC_SERVER_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,11 @@ struct ServerOptions {
   std::string certificate_chain_pem;  // leaf first
   std::string private_key_pem;
   std::string root_certificates_pem;
+  // Required. What gRPC may hold of what came in, the chunks included that wait
+  // in the intake's queues: the last bound against devices that break the
+  // rules. Far above what those need that keep them: from 80 % of it on all
+  // slow down.
+  uint64_t memory_bytes_max = 0;
   // A call that does not begin is ended after so long, at the latest twice
   // that; so is one whose device does not take its end.
   absl::Duration begin_within = limits::kBeginWithin;
