@@ -24,8 +24,8 @@ Commands:
          key and revocation lists; changes nothing
   serve  runs the gateway until SIGTERM or SIGINT: then it takes nothing new,
          brings what it received to the disk, and ends, at the latest after
-         drain_seconds. A second signal ends it at once; nothing that was
-         acknowledged is lost
+         drain_seconds. A second signal ends it at once. Nothing that was
+         acknowledged is ever lost
 
 Options:
   --config FILE     the configuration, a text proto
@@ -43,6 +43,9 @@ Exit codes:
      listed on standard error
   4  refused to start or to init: markers, another gateway on the same spool,
      store on another file system, unreadable spool, port in use
+  5  stopped by a signal, but not all was done after drain_seconds. Nothing
+     that was acknowledged is lost; devices send the rest again, and the next
+     start brings into the store what was complete
 )";
 
 namespace {

@@ -50,6 +50,7 @@ enum ExitCode {
   kExitUsage = 2,
   kExitConfiguration = 3,
   kExitRefused = 4,
+  kExitUnfinished = 5,
 };
 
 // --- the process -------------------------------------------------------------
@@ -200,10 +201,11 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   // All answers are on their way; calls that never began have none to wait for.
   server->Shutdown(std::min(deadline, clock.Now() + kAnswerGrace));
   if (!drained) {
-    // The workers might need hours for what is left. It is in the spool, and
-    // the next start goes on with it.
-    Log(Severity::kWarning, "gateway stopped before all was stored");
-    _exit(kExitOk);
+    // The workers might need hours for what is left.
+    Log(Severity::kWarning, "gateway stopped before all was stored",
+        {{"what_now",
+          "nothing acknowledged is lost; the next start goes on with it"}});
+    _exit(kExitUnfinished);
   }
   return absl::OkStatus();
 }
