@@ -54,7 +54,7 @@ std::string Runfile(absl::string_view path) {
 
 }  // namespace
 
-House::House() {
+House::House(absl::string_view settings) {
   std::string made = absl::StrCat(testing::TempDir(), "/house-XXXXXX");
   if (mkdtemp(made.data()) == nullptr) std::abort();
   directory_ = made;
@@ -69,7 +69,8 @@ House::House() {
                                       {"PKI", pki}});
   };
   WriteTestFile(Path("roster.textproto"), fill(kRoster));
-  WriteTestFile(Path("gateway.textproto.in"), fill(kConfig));
+  WriteTestFile(Path("gateway.textproto.in"),
+                absl::StrCat(fill(kConfig), settings, "\n"));
   WriteTestFile(Path("gateway.textproto"),
                 absl::StrReplaceAll(Slurp(Path("gateway.textproto.in")),
                                     {{"PORT", "0"}}));
@@ -84,14 +85,27 @@ std::string House::Path(absl::string_view name) const {
 
 std::string House::Output() const { return Slurp(Path("output")); }
 
+std::string House::address() const { return absl::StrCat("127.0.0.1:", port_); }
+
 std::unique_ptr<Process> House::StartGateway(absl::string_view kill_at) {
-  const std::string port_file = Path("port");
-  fs::remove(port_file);
   std::map<std::string, std::string> environment;
   if (!kill_at.empty()) {
     environment = {{"SCHLEUSE_KILL_AT", std::string(kill_at)},
                    {"SCHLEUSE_KILL_LOG", Path("kills")}};
   }
+  return StartGateway(environment);
+}
+
+std::unique_ptr<Process> House::StartGatewayThatHangs(
+    absl::string_view hang_at) {
+  return StartGateway({{"SCHLEUSE_HANG_AT", std::string(hang_at)},
+                       {"SCHLEUSE_KILL_LOG", Path("kills")}});
+}
+
+std::unique_ptr<Process> House::StartGateway(
+    const std::map<std::string, std::string>& environment) {
+  const std::string port_file = Path("port");
+  fs::remove(port_file);
   auto process =
       Process::Start({Runfile(kGateway), "serve", "--config",
                       Path("gateway.textproto"), "--port-file", port_file},
@@ -101,7 +115,7 @@ std::unique_ptr<Process> House::StartGateway(absl::string_view kill_at) {
   });
   EXPECT_TRUE(settled) << "the gateway is not ready:\n" << Output();
   if (!fs::exists(port_file)) {
-    EXPECT_FALSE(kill_at.empty()) << "the gateway ended:\n" << Output();
+    EXPECT_FALSE(environment.empty()) << "the gateway ended:\n" << Output();
     return nullptr;
   }
   if (port_ == 0) {
@@ -123,7 +137,7 @@ std::unique_ptr<Process> House::StartUpload(
   }
   std::vector<std::string> all = {Runfile(kUpload),
                                   "--gateway",
-                                  absl::StrCat("127.0.0.1:", port_),
+                                  address(),
                                   "--cert",
                                   dock_,
                                   "--key",

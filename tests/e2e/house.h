@@ -18,12 +18,15 @@ namespace schleuse {
 class House {
  public:
   // Everything but the processes: the gateway is initialized, not started.
-  House();
+  // `settings` stand in its configuration.
+  explicit House(absl::string_view settings = "");
 
   // Starts the gateway and waits until it is ready. With `kill_at` it kills
   // itself at that failpoint, "name:n", and may do so before it is ready:
   // then nothing is returned.
   std::unique_ptr<Process> StartGateway(absl::string_view kill_at = "");
+  // With one thread that hangs once it comes by that failpoint, "name:n".
+  std::unique_ptr<Process> StartGatewayThatHangs(absl::string_view hang_at);
   // Starts schleuse-upload with the dock's certificate and quick retries.
   std::unique_ptr<Process> StartUpload(absl::string_view camera,
                                        const std::vector<std::string>& words,
@@ -41,11 +44,19 @@ class House {
   // How often processes killed themselves at each failpoint.
   std::map<std::string, int> KillCounts() const;
 
+  // For devices that a test plays itself.
+  std::string address() const;
+  const std::string& dock_certificate() const { return dock_; }
+  std::string root_certificates() const { return pki_.Read("root.pem"); }
+
   std::string Path(absl::string_view name) const;
   // What gateway and uploaders printed.
   std::string Output() const;
 
  private:
+  std::unique_ptr<Process> StartGateway(
+      const std::map<std::string, std::string>& environment);
+
   TestPki pki_;
   std::string directory_;
   std::string dock_;

@@ -174,32 +174,5 @@ TEST(KillTest, ClientKilledAnywhereStoresEveryRecordingOnce) {
   })) << testing::PrintToString(house.SpoolFiles());
 }
 
-TEST(KillTest, ATerminatedGatewayAcknowledgesWhatItReceivedAndGoesInOrder) {
-  House house;
-  std::unique_ptr<Process> gateway = house.StartGateway();
-  ASSERT_NE(gateway, nullptr);
-  const std::string source = house.MakeFile("long.mp4", 200 << 20);
-  const auto upload = house.StartUpload("bwc-1", {"--json", source});
-  // Some of it has arrived, and not all.
-  ASSERT_TRUE(Eventually(absl::Seconds(30), [&] {
-    for (const std::string& name : house.SpoolFiles()) {
-      if (name.ends_with(".bytes")) {
-        return std::filesystem::file_size(house.Path("spool/" + name)) > 4096;
-      }
-    }
-    return false;
-  }));
-  gateway->Signal(SIGTERM);
-  const auto ended = gateway->Wait(absl::Seconds(30));
-  ASSERT_TRUE(ended.has_value()) << house.Output();
-  EXPECT_TRUE(ended->exited && ended->code == 0) << house.Output();
-  EXPECT_FALSE(upload->Poll().has_value()) << "the device waits";
-  gateway = house.StartGateway();
-  const auto done = upload->Wait(absl::Seconds(60));
-  ASSERT_TRUE(done.has_value()) << house.Output();
-  EXPECT_TRUE(done->exited && done->code == 0) << house.Output();
-  EXPECT_EQ(house.CheckStored("bwc-1", "long.mp4", source), "");
-}
-
 }  // namespace
 }  // namespace schleuse
