@@ -143,6 +143,21 @@ ServerOptions ServerOptionsOf(const Settings& settings) {
           .memory_bytes_max = MemoryOf(settings.config)};
 }
 
+// Devices can connect once the port file is there.
+absl::StatusOr<std::unique_ptr<Server>> StartServer(
+    Disk& disk, const Settings& settings, const std::string& port_file,
+    Intake& intake, std::shared_ptr<const Identifier> identifier,
+    Executor& workers, const Clock& clock) {
+  ASSIGN_OR_RETURN(std::unique_ptr<Server> server,
+                   Server::Start(ServerOptionsOf(settings), intake,
+                                 std::move(identifier), workers, clock));
+  if (!port_file.empty()) {
+    RETURN_IF_ERROR(WriteFileAtomically(disk, port_file,
+                                        absl::StrCat(server->port(), "\n")));
+  }
+  return server;
+}
+
 int WorkersOf(const Config& config) {
   if (config.worker_threads > 0) return config.worker_threads;
   return 4 * std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
@@ -156,6 +171,12 @@ bool Drain(Intake& intake, absl::Time deadline) {
       [promise = std::move(promise)]() mutable { promise.set_value(); });
   return drained.wait_until(std::chrono::system_clock::time_point(
              absl::ToChronoTime(deadline))) == std::future_status::ready;
+}
+
+int Refuse(const absl::Status& why) {
+  Log(Severity::kAlarm, "gateway refused to start",
+      {{"reason", why.message()}});
+  return kExitRefused;
 }
 
 // Returns once a signal asked for it; an error means that it never began.
@@ -180,13 +201,11 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   Intake intake(spool, store, roster, workers, clock, random,
                 IntakeOptionsOf(config));
   RETURN_IF_ERROR(intake.Recover());
-  ASSIGN_OR_RETURN(const std::unique_ptr<Server> server,
-                   Server::Start(ServerOptionsOf(settings), intake, identifier,
-                                 workers, clock));
-  if (!port_file.empty()) {
-    RETURN_IF_ERROR(WriteFileAtomically(disk, port_file,
-                                        absl::StrCat(server->port(), "\n")));
-  }
+  const auto listening = StartServer(disk, settings, port_file, intake,
+                                     identifier, workers, clock);
+  // The workers bring leftovers into the store, which might take them hours.
+  if (!listening.ok()) _exit(Refuse(listening.status()));
+  const std::unique_ptr<Server>& server = *listening;
   Log(Severity::kInfo, "gateway ready",
       {{"version", kVersion},
        {"gateway_id", gateway_id},
@@ -261,11 +280,7 @@ int ServeCommand(const std::string& config_file, const std::string& port_file) {
     Log(Severity::kAlarm, "devices are refused", {{"reason", warning}});
   }
   const absl::Status served = Serve(disk, clock, random, *settings, port_file);
-  if (!served.ok()) {
-    Log(Severity::kAlarm, "gateway refused to start",
-        {{"reason", served.message()}});
-    return kExitRefused;
-  }
+  if (!served.ok()) return Refuse(served);
   Log(Severity::kInfo, "gateway stopped");
   return kExitOk;
 }

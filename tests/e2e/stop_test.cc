@@ -14,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "base/crc32c.h"
 #include "certs/test_pki.h"
@@ -240,6 +241,31 @@ TEST(StopTest, ADrainThatIsNotOverInTimeIsExitCode5AndLosesNothing) {
                          [&] { return house.SpoolFiles().empty(); }));
   WriteTestFile(house.Path("r1"), bytes);
   EXPECT_EQ(house.CheckStored(kCamera, "r1", house.Path("r1")), "");
+}
+
+// It would else first bring what an earlier process left into the store.
+TEST(StopTest, AGatewayThatCannotListenSaysSoAtOnce) {
+  House house("drain_seconds: 1");
+  std::unique_ptr<Process> gateway =
+      house.StartGatewayThatHangs("store.linking:1");
+  ASSERT_NE(gateway, nullptr);
+  const std::string bytes(50'000, 'x');
+  Device device(house, "r1");
+  device.Send(bytes);
+  device.Finish(bytes);
+  ASSERT_TRUE(Eventually(absl::Seconds(30), [&] {
+    return ReadJournal(house, device.transfer_id()).finished;
+  }));
+  gateway->Signal(SIGKILL);
+  device.End();
+  ASSERT_TRUE(gateway->Wait(absl::Seconds(30)).has_value());
+
+  // An address that is no machine's.
+  const std::string config = house.Path("gateway.textproto");
+  WriteTestFile(config, absl::StrReplaceAll(ReadTestFile(config),
+                                            {{"127.0.0.1:", "192.0.2.1:"}}));
+  EXPECT_EQ(house.StartGatewayThatHangs("store.linking:1"), nullptr);
+  EXPECT_THAT(house.Output(), HasSubstr("cannot listen on 192.0.2.1"));
 }
 
 }  // namespace
