@@ -13,8 +13,8 @@
 #include "absl/time/time.h"
 #include "base/limits.h"
 #include "base/status.h"
-#include "base/utf8.h"
 #include "client/upload/recording_id.h"
+#include "client/upload/text.h"
 
 namespace schleuse::client {
 
@@ -45,8 +45,12 @@ What:
   --wearer TEXT          badge number or pseudonym
   --camera-serial TEXT   the maker's serial number
   --start TIME           start of the recording, 2024-05-01T12:30:00+02:00
+  --duration DURATION    its length, as 90s or 1h2m3.5s; with one FILE only
+  --codec TEXT           codec or container, "video/mp4; codecs=avc1"
   --retain-until TIME    see your operator's rules
   --home                 recorded in a home
+                         The file's name and this device's clock are always
+                         told as well
 How:
   --parallel N           recordings at the same time, 1 to 64 (default 4)
   --connections N        connections to spread them over, 1 to 16 (default: as
@@ -70,7 +74,8 @@ Examples:
       --priority urgent --incident 2024-17 --chunk-kib 64 video.mp4
 
 Exit codes; if several apply: 5 before 3, 1, 4.
-  0  every recording is stored
+  0  every recording is stored. The files are still needed: being stored permits
+     no erasing
   1  a recording failed: refused, unreadable, or it changed meanwhile
   2  wrong usage, or certificate files that cannot be used
   3  interrupted by SIGINT or SIGTERM; what is not stored yet is named
@@ -79,6 +84,9 @@ Exit codes; if several apply: 5 before 3, 1, 4.
 )";
 
 namespace {
+
+// Longer than any battery lasts; more is a slip of somebody's.
+constexpr absl::Duration kDurationMax = absl::Hours(1000);
 
 absl::Status Bad(absl::string_view flag, absl::string_view why) {
   return absl::InvalidArgumentError(absl::StrCat("--", flag, " ", why));
@@ -103,6 +111,16 @@ absl::StatusOr<absl::Duration> Length(absl::string_view flag,
   return value;
 }
 
+absl::StatusOr<uint64_t> Millis(absl::string_view flag,
+                                absl::string_view text) {
+  ASSIGN_OR_RETURN(const absl::Duration length, Length(flag, text));
+  if (length < absl::Milliseconds(1) || length > kDurationMax) {
+    return Bad(flag, absl::StrCat("must be from 1ms to ",
+                                  absl::FormatDuration(kDurationMax)));
+  }
+  return static_cast<uint64_t>(absl::ToInt64Milliseconds(length));
+}
+
 absl::StatusOr<int64_t> UnixMicros(absl::string_view flag,
                                    absl::string_view text) {
   absl::Time value;
@@ -116,11 +134,7 @@ absl::StatusOr<int64_t> UnixMicros(absl::string_view flag,
 
 absl::StatusOr<std::string> Text(absl::string_view flag,
                                  absl::string_view text) {
-  const bool control = std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
-  if (!IsUtf8(text) || control ||
-      text.size() > limits::kMetadataFieldBytesMax) {
+  if (!IsPlainText(text) || text.size() > limits::kMetadataFieldBytesMax) {
     return Bad(flag,
                absl::StrCat("must be UTF-8 without control characters, at "
                             "most ",
@@ -165,6 +179,8 @@ class Parser {
     Take("wearer", metadata.wearer, Text);
     Take("camera-serial", metadata.camera_serial, Text);
     Take("start", metadata.start_unix_micros, UnixMicros);
+    Take("duration", metadata.duration_millis, Millis);
+    Take("codec", metadata.codec, Text);
     Take("retain-until", metadata.retain_until_unix_micros, UnixMicros);
     TakeNumber("parallel", arguments_.parallel, 1, 64);
     TakeNumber("connections", connections_, 1, 16);
@@ -251,8 +267,10 @@ class Parser {
     if (files_.empty()) {
       return absl::InvalidArgumentError("name at least one FILE");
     }
-    if (recording_ && files_.size() != 1) {
-      return Bad("recording", "goes with one FILE only");
+    for (const char* flag : {"recording", "duration"}) {
+      if (given_.count(flag) > 0 && files_.size() != 1) {
+        return Bad(flag, "goes with one FILE only");
+      }
     }
     return absl::OkStatus();
   }
@@ -267,6 +285,10 @@ class Parser {
             absl::StrCat(file, ": ", name.status().message()));
       }
       const auto [other, fresh] = files_by_id.emplace(id, file);
+      if (!fresh && other->second == file) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(file, " is named twice"));
+      }
       if (!fresh) {
         return absl::InvalidArgumentError(
             absl::StrCat(other->second, " and ", file, " would both be named ",

@@ -59,6 +59,10 @@ TEST(ArgumentsTest, EveryFlagIsTaken) {
                               "--retain-until",
                               "2024-06-01T00:00:00Z",
                               "--home",
+                              "--duration",
+                              "1m30.5s",
+                              "--codec",
+                              "video/mp4; codecs=avc1",
                               "--parallel",
                               "8",
                               "--connections",
@@ -84,6 +88,8 @@ TEST(ArgumentsTest, EveryFlagIsTaken) {
   EXPECT_EQ(arguments.metadata.start_unix_micros, 1'714'559'400'000'000);
   EXPECT_EQ(arguments.metadata.retain_until_unix_micros, 1'717'200'000'000'000);
   EXPECT_TRUE(arguments.metadata.home);
+  EXPECT_EQ(arguments.metadata.duration_millis, 90'500u);
+  EXPECT_EQ(arguments.metadata.codec, "video/mp4; codecs=avc1");
   EXPECT_EQ(arguments.parallel, 8);
   EXPECT_EQ(arguments.connections, 3);
   EXPECT_EQ(arguments.upload.chunk_bytes, 64u * 1024);
@@ -97,6 +103,15 @@ TEST(ArgumentsTest, EveryFlagIsTaken) {
 TEST(ArgumentsTest, HelpNeedsNothingElse) {
   ASSERT_OK_AND_ASSIGN(const Arguments arguments, ParseArguments({"--help"}));
   EXPECT_TRUE(arguments.help);
+}
+
+TEST(ArgumentsTest, HelpExplainsWhateverCanBeSaidOfARecording) {
+  for (const char* flag :
+       {"--camera-serial", "--wearer", "--start", "--duration", "--incident",
+        "--legal-basis", "--home", "--retain-until", "--codec", "--priority",
+        "--recording", "file's name", "device's clock"}) {
+    EXPECT_THAT(kHelp, HasSubstr(flag));
+  }
 }
 
 TEST(ArgumentsTest, ConnectionsAreNoMoreThanRecordingsAtATime) {
@@ -131,8 +146,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{{"--json=1", "x"}, "takes no value"},
                     Wrong{{"--camera", "other", "x"}, "given twice"},
                     Wrong{{"--recording", "r", "x", "y"}, "one FILE only"},
+                    Wrong{{"--duration", "1m", "x", "y"}, "one FILE only"},
                     Wrong{{"--recording", "a/b", "x"}, "must match"},
                     Wrong{{"/a/x.mp4", "/b/x.mp4"}, "both be named"},
+                    Wrong{{"/a/x.mp4", "/a/x.mp4"}, "named twice"},
                     Wrong{{"/a/"}, "must match"},
                     Wrong{{"--parallel", "0", "x"}, "1 to 64"},
                     Wrong{{"--parallel", "many", "x"}, "1 to 64"},
@@ -142,6 +159,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{{"--retry-for", "-5s", "x"}, "duration"},
                     Wrong{{"--stall-after", "0s", "x"}, "duration"},
                     Wrong{{"--start", "yesterday", "x"}, "2024"},
+                    Wrong{{"--duration", "90", "x"}, "duration"},
+                    Wrong{{"--duration", "100us", "x"}, "1ms"},
+                    Wrong{{"--duration", "inf", "x"}, "1ms"},
+                    Wrong{{"--codec", "a\nb", "x"}, "control"},
                     Wrong{{"--priority", "high", "x"}, "urgent"},
                     Wrong{{"--incident", "a\nb", "x"}, "control"},
                     Wrong{{"--wearer", "\xff", "x"}, "UTF-8"},

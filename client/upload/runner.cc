@@ -7,19 +7,19 @@
 #include <utility>
 
 #include "base/status.h"
-#include "base/utf8.h"
 #include "client/link/grpc_link.h"
 #include "client/upload/recording_id.h"
+#include "client/upload/text.h"
 #include "client/uploader/file_source.h"
 #include "client/uploader/upload.h"
 
 namespace schleuse::client {
 namespace {
 
-// For the metadata; a name that is no text is of no use there.
+// For the metadata; a gateway refuses a name that is no text.
 std::string OriginalName(absl::string_view file) {
   const absl::string_view name = BaseName(file);
-  return IsUtf8(name) ? std::string(name) : RecordingIdOf(file);
+  return IsPlainText(name) ? std::string(name) : RecordingIdOf(file);
 }
 
 }  // namespace

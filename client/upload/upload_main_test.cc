@@ -237,6 +237,14 @@ TEST(UploadMainTest, DataLossIs5) {
   EXPECT_THAT(outcome.errors, HasSubstr("call somebody"));
 }
 
+TEST(UploadMainTest, AFileWithAControlCharacterInItsNameWasRefused) {
+  FakeGateway gateway(ServerCredentials());
+  const Outcome outcome =
+      RunProgram(To(gateway.address(), {File("a\nb\xC2\x85.mp4", "x")}));
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(gateway.LastBegin().metadata().original_file_name(), "a_b__.mp4");
+}
+
 TEST(UploadMainTest, ASignalEndsItInOrderWith3) {
   FakeGateway gateway(ServerCredentials());
   gateway.SetScript([](grpc::ServerContext& context, ServerStream& stream) {
