@@ -137,7 +137,11 @@ void Upload::OnSent(uint64_t stream) {
 
 void Upload::OnReply(uint64_t stream, Reply reply) {
   if (stream != stream_number_ || !streaming()) return;
-  stream_.moved = clock_.Now();
+  // Acks that say the same again and again are no life.
+  if (const auto* ack = std::get_if<Ack>(&reply);
+      ack == nullptr || ack->durable_offset > stream_.base) {
+    stream_.moved = clock_.Now();
+  }
   std::visit([this](const auto& message) { On(message); }, reply);
 }
 
@@ -191,8 +195,9 @@ void Upload::On(const Ready& ready) {
     stream.prepared.reset();
   }
   progress_.durable = std::min(progress_.durable, ready.offset);
-  if (ready.offset > best_) NoteProgress();
+  const bool progress = ready.offset > best_;
   best_ = ready.offset;
+  if (progress) NoteProgress();
   stream.base = ready.offset;
   stream.held = stream.end;
   Enter(Phase::kSending, UploadState::kSending);
@@ -221,6 +226,11 @@ void Upload::On(const Rewind& rewind) {
     return GiveUpStream(
         Link::Why::kNotNeeded,
         absl::InternalError("the gateway asked to go back to what is ahead"));
+  }
+  if (++stream_.rewinds > limits::kRewindsPerStreamMax) {
+    return GiveUpStream(
+        Link::Why::kNotNeeded,
+        absl::InternalError("the gateway asked to go back again and again"));
   }
   progress_.rewound += stream_.end - rewind.offset;
   stream_.end = rewind.offset;
@@ -398,10 +408,14 @@ void Upload::Judge(const absl::Status& status, const ErrorDetail& detail) {
                                  status.message());
   switch (status.code()) {
     case StatusCode::kResourceExhausted: {
-      const absl::Duration told = std::min(detail.retry_after, kRetryAfterMax);
+      // No shorter than our own first wait either: who answers each Begin with
+      // "in a millisecond" would keep us busy with beginning.
+      const absl::Duration told =
+          std::min(std::max(detail.retry_after, options_.backoff_initial),
+                   kRetryAfterMax);
       return Retry(
-          told > absl::ZeroDuration() ? WaitAsTold(told, random_)
-                                      : backoff_.Next(),
+          detail.retry_after > absl::ZeroDuration() ? WaitAsTold(told, random_)
+                                                    : backoff_.Next(),
           absl::StrCat("the gateway takes no more now: ", status.message()));
     }
     case StatusCode::kAborted:
@@ -471,8 +485,10 @@ void Upload::Rename() {
   name_ = *std::move(name);
   renamed_ = true;
   progress_.unacknowledged = progress_.sent;  // all of it goes once more
-  progress_.durable = best_ = 0;
-  NoteProgress();
+  progress_.durable = best_ = furthest_ = 0;
+  backoff_.Reset();
+  takeovers_ = 0;
+  last_progress_ = clock_.Now();
   Open();
 }
 
@@ -535,9 +551,12 @@ void Upload::GiveUp() {
 // -------------------------------------------------------------------
 
 void Upload::NoteProgress() {
+  last_progress_ = clock_.Now();
+  // A gateway that loses what it had again and again is none to hurry for.
+  if (best_ <= furthest_) return;
+  furthest_ = best_;
   backoff_.Reset();
   takeovers_ = 0;
-  last_progress_ = clock_.Now();
 }
 
 void Upload::Enter(Phase phase, UploadState state) {

@@ -35,8 +35,8 @@ struct UploadOptions {
   // from the first to the second of these, until there is progress.
   absl::Duration backoff_initial = absl::Milliseconds(500);
   absl::Duration backoff_max = absl::Seconds(60);
-  // A stream on which neither a request is taken nor a reply comes for so long,
-  // while one is due, is given up. A slow one that moves is not.
+  // A stream on which for so long neither a request is taken nor a reply comes
+  // that moves something, while one is due, is given up. A slow one is not.
   absl::Duration stall_after = absl::Seconds(60);
   // Gives up when there was no progress for so long and no stream stands.
   absl::Duration retry_for = absl::InfiniteDuration();
@@ -153,6 +153,7 @@ class Upload final : public LinkEvents {
     uint64_t credit = 0;
     uint64_t chunk_bytes = 0;
     bool already_stored = false;
+    int rewinds = 0;
     Sending sending = Sending::kNothing;
     std::optional<Chunk> prepared;  // begins at `end`
     absl::Time moved;               // when something last did
@@ -215,7 +216,8 @@ class Upload final : public LinkEvents {
   std::optional<Digest> sha256_;
 
   Backoff backoff_;
-  uint64_t best_ = 0;  // the most that the gateway said it holds
+  uint64_t best_ = 0;      // the most that the gateway said it holds
+  uint64_t furthest_ = 0;  // the most that it ever did, of what it lost too
   absl::Time last_progress_;
   int takeovers_ = 0;  // without progress in between
   int slow_verifications_ = 0;

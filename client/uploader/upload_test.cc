@@ -645,6 +645,114 @@ TEST(UploadTest, ReadyBeyondTheEndIsAnotherRecording) {
   EXPECT_THAT(world.link.closes, SizeIs(1));
 }
 
+TEST(UploadTest, ChunkBytesMaxOfZeroOrMoreThanAChunkMayHoldIsNotObeyed) {
+  for (const uint64_t said : {uint64_t{0}, uint64_t{1} << 40, ~uint64_t{0}}) {
+    UploadOptions options;
+    options.early_bytes = 0;
+    options.chunk_bytes = 16 * kMiB;
+    World world(Footage(3 * kMiB), options);
+    world.Start();
+    Ready ready = ReadyAt(0, ~uint64_t{0});
+    ready.chunk_bytes_max = said;
+    world.Say(ready);
+    EXPECT_THAT(world.link.chunks, SizeIs(3)) << said;
+    EXPECT_EQ(world.source.longest_read, kMiB);
+  }
+}
+
+TEST(UploadTest, NumbersAtTheEndOfTheirRangeAreRefusedNotReckonedWith) {
+  World world(Footage(kMiB));
+  world.Start();
+  world.Say(ReadyAt(~uint64_t{0}, ~uint64_t{0}));
+  EXPECT_THAT(world.status(), StatusIs(StatusCode::kFailedPrecondition));
+
+  World other(Footage(4 * kMiB));
+  other.Start();
+  other.Say(ReadyAt(0, kMiB));
+  other.Say(Ack{~uint64_t{0}, ~uint64_t{0}});
+  EXPECT_EQ(other.recorder.last.state, UploadState::kWaiting);
+  EXPECT_EQ(other.recorder.last.durable, 0u);
+}
+
+TEST(UploadTest, AcksThatMoveNothingKeptAStreamWithoutCreditAlive) {
+  World world(Footage(4 * kMiB));
+  world.Start();
+  world.Say(ReadyAt(0, kMiB));
+  for (int i = 0; i < 62 && world.link.closes.empty(); ++i) {
+    world.Say(Ack{0, 0});
+    world.Pass(absl::Seconds(1));
+  }
+  EXPECT_THAT(world.link.closes, ElementsAre(Link::Why::kStalled));
+}
+
+TEST(UploadTest, AcksThatMoveNothingKeptAVerificationWithoutEndAlive) {
+  World world(Footage(kMiB));
+  world.Start();
+  world.Say(ReadyAt(0));
+  world.Say(Ack{kMiB, kMiB});
+  ASSERT_THAT(world.link.finishes, SizeIs(1));
+  for (int i = 0; i < 62 && world.link.closes.empty(); ++i) {
+    world.Say(Ack{kMiB, kMiB});
+    world.Pass(absl::Seconds(1));
+  }
+  EXPECT_THAT(world.link.closes, ElementsAre(Link::Why::kStalled));
+}
+
+TEST(UploadTest, RewindsWithoutEndSentTheRecordingForEver) {
+  World world(Footage(kMiB));
+  world.Start();
+  world.Say(ReadyAt(0));
+  for (int i = 1; i <= limits::kRewindsPerStreamMax; ++i) {
+    world.Say(Rewind{0, Rewind::Reason::kGatewayFault});
+    ASSERT_TRUE(world.link.open) << i;
+  }
+  world.Say(Rewind{0, Rewind::Reason::kGatewayFault});
+  EXPECT_FALSE(world.link.open);
+  EXPECT_THAT(world.recorder.last.reason, HasSubstr("again and again"));
+  world.UntilReopened();
+}
+
+TEST(UploadTest, PausesOfAMillisecondWereABusyLoop) {
+  World world(Footage(kMiB));
+  world.Start();
+  for (int i = 0; i < 20; ++i) {
+    world.Say(Pause{absl::Milliseconds(1), Pause::Reason::kSpoolFull});
+    EXPECT_GE(world.UntilReopened(), absl::Milliseconds(500));
+  }
+}
+
+TEST(UploadTest, AGatewayThatLosesAllAgainAndAgainIsNotHurriedFor) {
+  World world(Footage(4 * kMiB));
+  world.Start();
+  absl::Duration longest;
+  for (int i = 0; i < 50; ++i) {
+    world.Say(ReadyAt(0, kMiB));
+    world.Say(Ack{kMiB, kMiB});
+    world.End(absl::UnavailableError("disk"),
+              Because(ErrorDetail::Reason::kSpoolFault));
+    ASSERT_FALSE(world.recorder.result);
+    longest = std::max(longest, world.UntilReopened());
+  }
+  EXPECT_GT(longest, absl::Seconds(30));
+}
+
+TEST(UploadTest, SendingAgainWhatTheGatewayLostIsNoReasonToGiveUp) {
+  UploadOptions options;
+  options.retry_for = absl::Minutes(2);
+  World world(Footage(4 * kMiB), options);
+  world.Start();
+  world.Say(ReadyAt(0, 2 * kMiB));
+  world.Say(Ack{2 * kMiB, 2 * kMiB});
+  world.Say(Rewind{0, Rewind::Reason::kGatewayFault});
+  world.Pass(absl::Seconds(50));
+  world.Say(Ack{kMiB, 2 * kMiB});
+  world.Pass(absl::Seconds(50));
+  world.Say(Ack{kMiB + 1, 2 * kMiB});
+  world.Pass(absl::Seconds(50));
+  world.End(absl::UnavailableError("cut"));
+  EXPECT_FALSE(world.recorder.result);
+}
+
 struct Breach {
   const char* what;
   std::vector<Reply> replies;
