@@ -11,8 +11,9 @@
 namespace schleuse::client {
 namespace {
 
-// Our largest reply is a hundred bytes; a receipt will be some KiB.
-constexpr int kReplyBytesMax = 64 * 1024;
+// A receipt: a statement of up to 64 KiB and its proof. All else is a hundred
+// bytes.
+constexpr int kReplyBytesMax = 128 * 1024;
 
 grpc::ChannelArguments Arguments(const GatewayAddress& address) {
   grpc::ChannelArguments arguments;

@@ -179,14 +179,21 @@ Ready FromProto(const wire::Ready& proto) {
   return ready;
 }
 
-// From any message that names the stored bytes.
-template <typename Proto>
-absl::StatusOr<std::optional<Reply>> StoredOf(const Proto& proto) {
+absl::StatusOr<std::optional<Reply>> FromProto(const wire::Stored& proto) {
   const absl::StatusOr<Digest> sha256 = Digest::FromBytes(proto.sha256());
   if (!sha256.ok()) {
     return absl::InternalError("the gateway's Stored holds no SHA-256");
   }
   return Reply(Stored{proto.size(), *sha256});
+}
+
+absl::StatusOr<std::optional<Reply>> FromProto(const wire::Receipt& proto) {
+  const absl::StatusOr<Digest> sha256 = Digest::FromBytes(proto.sha256());
+  if (!sha256.ok()) {
+    return absl::InternalError("the gateway's Receipt holds no SHA-256");
+  }
+  return Reply(
+      Receipt{proto.camera_id(), proto.recording_id(), proto.size(), *sha256});
 }
 
 }  // namespace
@@ -220,11 +227,9 @@ absl::StatusOr<std::optional<Reply>> FromWire(const wire::UploadReply& reply) {
       return Reply(Pause{Millis(reply.pause().retry_after_millis()),
                          FromProto(reply.pause().reason())});
     case wire::UploadReply::kStored:
-      return StoredOf(reply.stored());
+      return FromProto(reply.stored());
     case wire::UploadReply::kReceipt:
-      // Says the same and proves it. We erase nothing, so we believe it as we
-      // would have believed Stored.
-      return StoredOf(reply.receipt());
+      return FromProto(reply.receipt());
     case wire::UploadReply::REPLY_NOT_SET:
       break;
   }

@@ -150,13 +150,19 @@ TEST(ConvertTest, AbsurdTimesDoNotOverflow) {
   EXPECT_LT(std::get<Pause>(Read(proto)).retry_after, absl::Hours(10'000));
 }
 
-TEST(ConvertTest, AReceiptSaysStoredToo) {
+TEST(ConvertTest, AReceiptStaysOneAndIsNotTakenForStored) {
   wire::UploadReply proto;
-  proto.mutable_receipt()->set_size(10);
+  wire::Receipt& receipt = *proto.mutable_receipt();
+  receipt.set_camera_id("c");
+  receipt.set_recording_id("r.mp4");
+  receipt.set_size(10);
   EXPECT_THAT(FromWire(proto), StatusIs(StatusCode::kInternal));
-  proto.mutable_receipt()->set_sha256(std::string(Sha256::Of("x").bytes()));
-  EXPECT_EQ(std::get<Stored>(Read(proto)).size, 10u);
-  EXPECT_EQ(std::get<Stored>(Read(proto)).sha256, Sha256::Of("x"));
+  receipt.set_sha256(std::string(Sha256::Of("x").bytes()));
+  const auto got = std::get<Receipt>(Read(proto));
+  EXPECT_EQ(got.camera_id, "c");
+  EXPECT_EQ(got.recording_id, "r.mp4");
+  EXPECT_EQ(got.size, 10u);
+  EXPECT_EQ(got.sha256, Sha256::Of("x"));
 }
 
 TEST(ConvertTest, StoredWithoutAHashIsRefused) {

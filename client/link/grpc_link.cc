@@ -94,7 +94,8 @@ class GrpcLink::Call final
     strand_.Post([self = shared_from_this(), reply = *std::move(reply)] {
       if (self->alive_.expired()) return;
       if (reply) {
-        self->stored_ = std::holds_alternative<Stored>(*reply);
+        self->stored_ = std::holds_alternative<Stored>(*reply) ||
+                        std::holds_alternative<Receipt>(*reply);
         self->events_.OnReply(self->stream_, *reply);
       }
       self->ReadNext();

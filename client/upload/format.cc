@@ -165,6 +165,9 @@ std::string FormatPlain(const View& view, absl::Time now) {
       absl::StrAppend(&line, " (other bytes are stored as ", view.requested,
                       ")");
     }
+    if (view.result->unverified_receipt) {
+      absl::StrAppend(&line, "; its receipt was not verified: keep the file");
+    }
     return line;
   }
   std::string line = absl::StrCat(name, ": ", Printable(StateText(view, now)));
@@ -206,6 +209,8 @@ std::string FormatJson(absl::string_view event, const View& view,
   }
   if (view.result && view.result->status.ok()) {
     json.Text("sha256", view.result->sha256->ToHex());
+    json.Text("receipt",
+              view.result->unverified_receipt ? "unverified" : "none");
   } else if (view.result) {
     json.Text("code", absl::StatusCodeToString(view.result->status.code()));
     json.Text("reason", view.result->status.message());

@@ -237,6 +237,40 @@ TEST(UploadMainTest, DataLossIs5) {
   EXPECT_THAT(outcome.errors, HasSubstr("call somebody"));
 }
 
+TEST(UploadMainTest, AReceiptIsStoredAndNothingMore) {
+  FakeGateway gateway(ServerCredentials());
+  gateway.SetScript([&](grpc::ServerContext&, ServerStream& stream) {
+    wire::UploadRequest request;
+    stream.Read(&request);
+    wire::UploadReply ready, last;
+    ready.mutable_ready()->set_credit_bytes(1000);
+    stream.Write(ready);
+    while (stream.Read(&request) && !request.has_finish()) {
+    }
+    wire::Receipt& receipt = *last.mutable_receipt();
+    receipt.set_camera_id("cam-1");
+    receipt.set_recording_id("r.mp4");
+    receipt.set_size(request.finish().size());
+    receipt.set_sha256(request.finish().sha256());
+    receipt.set_statement(std::string(65'535, 's'));  // as long as one may be
+    receipt.set_proof(std::string(8'000, 'p'));
+    stream.Write(last);
+    return grpc::Status::OK;
+  });
+  for (const bool json : {false, true}) {
+    Words words = To(gateway.address(), {File("r.mp4", "x"), "--retry-for=5s"});
+    if (json) words.push_back("--json");
+    const Outcome outcome = RunProgram(words);
+    EXPECT_EQ(outcome.code, 0);
+    EXPECT_THAT(outcome.out, HasSubstr("stored"));
+    EXPECT_THAT(
+        outcome.out,
+        HasSubstr(json ? "\"receipt\":\"unverified\""
+                       : "its receipt was not verified: keep the file"));
+    EXPECT_THAT(outcome.out, Not(HasSubstr("erase")));
+  }
+}
+
 TEST(UploadMainTest, AFileWithAControlCharacterInItsNameWasRefused) {
   FakeGateway gateway(ServerCredentials());
   const Outcome outcome =

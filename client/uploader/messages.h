@@ -93,7 +93,16 @@ struct Stored {
   Digest sha256;
 };
 
-using Reply = std::variant<Ready, Ack, Rewind, Pause, Stored>;
+// Without its statement and proof, which nobody here can verify yet: it says
+// what Stored says and permits no more.
+struct Receipt {
+  std::string camera_id;
+  std::string recording_id;
+  uint64_t size;  // bytes
+  Digest sha256;
+};
+
+using Reply = std::variant<Ready, Ack, Rewind, Pause, Stored, Receipt>;
 
 // What the gateway adds to the status that ends a stream; all of it may be
 // missing.

@@ -274,6 +274,18 @@ void Upload::On(const Stored& stored) {
   End(absl::OkStatus());
 }
 
+void Upload::On(const Receipt& receipt) {
+  if (receipt.camera_id != name_.camera_id() ||
+      receipt.recording_id != name_.recording_id()) {
+    link_.Close(Link::Why::kNotNeeded);
+    return End(absl::DataLossError(
+        absl::StrCat("the gateway's receipt is for another recording than ",
+                     name_.ToString())));
+  }
+  unverified_receipt_ = true;
+  On(Stored{receipt.size, receipt.sha256});
+}
+
 // --- sending
 // -------------------------------------------------------------------
 
@@ -574,7 +586,8 @@ void Upload::End(absl::Status status) {
   phase_ = Phase::kDone;
   progress_.state = status.ok() ? UploadState::kStored : UploadState::kFailed;
   if (status.ok()) progress_.reason.clear();
-  observer_.OnDone({std::move(status), name_, sha256_, progress_});
+  observer_.OnDone(
+      {std::move(status), name_, sha256_, progress_, unverified_receipt_});
 }
 
 bool Upload::streaming() const {

@@ -88,6 +88,9 @@ struct UploadResult {
   RecordingName name;
   std::optional<Digest> sha256;  // set at least when stored
   Progress progress;
+  // The gateway said it with a receipt, which was not verified. Stored it is;
+  // to erase anything is permitted neither with one nor without.
+  bool unverified_receipt = false;
 };
 
 // Called on the upload's strand. Must not destroy the Upload inside a call.
@@ -165,6 +168,7 @@ class Upload final : public LinkEvents {
   void On(const Rewind& rewind);
   void On(const Pause& pause);
   void On(const Stored& stored);
+  void On(const Receipt& receipt);
 
   // Does all that can be done now: sends, prepares, hashes.
   void Advance();
@@ -222,6 +226,7 @@ class Upload final : public LinkEvents {
   int takeovers_ = 0;  // without progress in between
   int slow_verifications_ = 0;
   bool renamed_ = false;
+  bool unverified_receipt_ = false;
   // Posted tasks watch it to know whether we still live.
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

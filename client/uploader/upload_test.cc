@@ -628,6 +628,36 @@ TEST(UploadTest, StoredOfAnotherHashIsDataLoss) {
               StatusIs(StatusCode::kDataLoss, HasSubstr("something else")));
 }
 
+TEST(UploadTest, AReceiptThatNobodyVerifiedWasTakenForStored) {
+  World world(Footage(9));
+  world.Start();
+  world.Say(ReadyAt(0));
+  world.Say(Receipt{"cam-1", "r.mp4", 9, world.Hash()});
+  EXPECT_OK(world.status());
+  EXPECT_TRUE(world.recorder.result->unverified_receipt);
+
+  World stored(Footage(9));
+  stored.Start();
+  stored.Say(ReadyAt(0));
+  stored.Say(stored.OwnStored());
+  EXPECT_FALSE(stored.recorder.result->unverified_receipt);
+}
+
+TEST(UploadTest, AReceiptForOtherBytesOrAnotherRecordingIsDataLoss) {
+  const Digest ours = Sha256::Of(Footage(9)), others = Sha256::Of("other");
+  for (const Receipt& receipt :
+       {Receipt{"cam-1", "r.mp4", 9, others},
+        Receipt{"cam-1", "r.mp4", 8, ours}, Receipt{"cam-1", "s.mp4", 9, ours},
+        Receipt{"cam-2", "r.mp4", 9, ours}, Receipt{"", "", 9, ours}}) {
+    World world(Footage(9));
+    world.Start();
+    world.Say(ReadyAt(0));
+    world.Say(receipt);
+    EXPECT_THAT(world.status(), StatusIs(StatusCode::kDataLoss));
+    EXPECT_FALSE(world.link.open);
+  }
+}
+
 TEST(UploadTest, StoredOfAnotherSizeIsDataLoss) {
   World world(Footage(9));
   world.Start();
@@ -784,6 +814,9 @@ INSTANTIATE_TEST_SUITE_P(
         Breach{"RewindAhead",
                {ReadyAt(0, kMiB), Rewind{2 * kMiB, Rewind::Reason::kGap}}},
         Breach{"StoredBeforeReady", {Stored{9, Sha256::Of("x")}}},
+        Breach{
+            "ReceiptBeforeFinish",
+            {ReadyAt(0, kMiB), Receipt{"cam-1", "r.mp4", 9, Sha256::Of("x")}}},
         Breach{"StoredBeforeFinish",
                {ReadyAt(0, kMiB), Stored{9, Sha256::Of("x")}}}),
     [](const auto& info) { return info.param.what; });
