@@ -11,7 +11,7 @@ constexpr absl::Duration kLookAgain = absl::Milliseconds(200);
 }  // namespace
 
 Board::Board(std::vector<View> views) : queued_(views.size()) {
-  for (View& view : views) entries_.push_back({std::move(view), false, 0, {}});
+  for (View& view : views) entries_.push_back({std::move(view)});
 }
 
 void Board::Started(size_t index) {
@@ -29,7 +29,7 @@ void Board::Progressed(size_t index, const Progress& progress) {
   if (progress.state == UploadState::kWaiting) {
     entry.waited = true;
     events_.push_back({"waiting", entry.view});
-  } else if (progress.state != UploadState::kConnecting && entry.waited) {
+  } else if (progress.state == UploadState::kSending && entry.waited) {
     entry.waited = false;
     events_.push_back({"resumed", entry.view});
   }
@@ -56,20 +56,30 @@ Overview Board::Look(absl::Time now) {
   overview.queued = queued_;
   overview.done = entries_.size() - queued_ - running_.size();
   for (const size_t index : running_) {
-    Entry& entry = entries_[index];
-    const absl::Duration since = now - entry.look;
-    if (since >= kLookAgain) {
-      const double rate =
-          static_cast<double>(entry.view.progress.sent - entry.sent_at_look) /
-          absl::ToDoubleSeconds(since);
-      double& shown = entry.view.bytes_per_second;
-      shown = shown == 0 ? rate : 0.8 * shown + 0.2 * rate;
-      entry.look = now;
-      entry.sent_at_look = entry.view.progress.sent;
-    }
-    overview.running.push_back(entry.view);
+    entries_[index].Look(now);
+    overview.running.push_back(entries_[index].view);
   }
   return overview;
+}
+
+void Board::Entry::Look(absl::Time now) {
+  const Progress& progress = view.progress;
+  const bool hashes = progress.state == UploadState::kHashing;
+  const uint64_t moved = hashes ? progress.hashed : progress.sent;
+  double& shown = view.bytes_per_second;
+  if (hashes != hashed_at_look) {  // how fast the other went says nothing
+    shown = 0;
+    moved_at_look = moved;
+    look = now;
+    hashed_at_look = hashes;
+  }
+  const absl::Duration since = now - look;
+  if (since < kLookAgain) return;
+  const double rate =
+      static_cast<double>(moved - moved_at_look) / absl::ToDoubleSeconds(since);
+  shown = shown == 0 ? rate : 0.8 * shown + 0.2 * rate;
+  look = now;
+  moved_at_look = moved;
 }
 
 std::vector<View> Board::All() const {

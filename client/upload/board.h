@@ -41,8 +41,12 @@ class Board {
   struct Entry {
     View view;
     bool waited = false;  // since it last moved
-    uint64_t sent_at_look = 0;
-    absl::Time look;
+    // --- when its rate was last reckoned ---
+    absl::Time look = absl::UnixEpoch();
+    bool hashed_at_look = false;
+    uint64_t moved_at_look = 0;  // bytes sent or hashed
+
+    void Look(absl::Time now);
   };
 
   mutable Mutex mutex_;

@@ -1,6 +1,7 @@
 #include "client/upload/display.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <string>
@@ -20,6 +21,9 @@ void DescriptorOutput::Write(absl::string_view text) {
     const ssize_t written = write(descriptor_, text.data(), text.size());
     if (written >= 0) {
       text.remove_prefix(static_cast<size_t>(written));
+    } else if (errno == EAGAIN) {  // whoever we share it with wanted it so
+      pollfd ready = {descriptor_, POLLOUT, 0};
+      poll(&ready, 1, -1);
     } else if (errno != EINTR) {
       broken_ = true;
     }
@@ -36,8 +40,8 @@ void JsonDisplay::OnEvent(const Board::Event& event, absl::Time now) {
 
 void JsonDisplay::OnTick(const Overview& overview, absl::Time now) {
   for (const View& view : overview.running) {
-    const std::pair<uint64_t, uint64_t> moved = {view.progress.sent,
-                                                 view.progress.durable};
+    const Moved moved = {view.progress.sent, view.progress.durable,
+                         view.progress.hashed};
     auto& written = written_[view.index];
     if (moved == written) continue;
     written = moved;
@@ -101,7 +105,8 @@ void BarDisplay::OnTick(const Overview& overview, absl::Time now) {
       FormatBars(overview, now, size.width - 1, size.height - 1);
   std::string text;
   if (drawn_ > 0) absl::StrAppend(&text, "\x1b[", drawn_, "A");
-  absl::StrAppend(&text, above_);
+  // A line that stays may wrap, over what was drawn below as well.
+  if (!above_.empty()) absl::StrAppend(&text, "\x1b[J", above_);
   for (const std::string& line : lines) {
     absl::StrAppend(&text, "\r", line, "\x1b[K\n");
   }

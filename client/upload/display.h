@@ -3,10 +3,10 @@
 #ifndef SCHLEUSE_CLIENT_UPLOAD_DISPLAY_H_
 #define SCHLEUSE_CLIENT_UPLOAD_DISPLAY_H_
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/string_view.h"
@@ -54,9 +54,10 @@ class JsonDisplay final : public Display {
              absl::Time now) override;
 
  private:
+  using Moved = std::array<uint64_t, 3>;  // bytes sent, durable and hashed
+
   Output& out_;
-  // Bytes sent and durable as last written, by recording.
-  std::map<size_t, std::pair<uint64_t, uint64_t>> written_;
+  std::map<size_t, Moved> written_;  // last, by recording
 };
 
 // Lines for a log: each event, and every ten seconds how far it is.

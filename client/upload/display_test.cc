@@ -99,6 +99,32 @@ TEST(BoardTest, KnowsTheRate) {
               500, 1);
 }
 
+TEST(BoardTest, TheRateOfHashingIsNotMixedWithThatOfSending) {
+  Board board({AnyView()});
+  board.Started(0);
+  board.Look(kStart);
+  board.Progressed(0, In(UploadState::kSending, 500));
+  board.Look(kStart + absl::Seconds(1));
+  Progress hashing = In(UploadState::kHashing, 500);
+  hashing.hashed = 100;
+  board.Progressed(0, hashing);
+  EXPECT_EQ(board.Look(kStart + absl::Seconds(2)).running[0].bytes_per_second,
+            0);
+  hashing.hashed = 300;
+  board.Progressed(0, hashing);
+  EXPECT_NEAR(board.Look(kStart + absl::Seconds(3)).running[0].bytes_per_second,
+              200, 1);
+}
+
+TEST(BoardTest, HashingForAnotherNameIsNoResumedStream) {
+  Board board({AnyView()});
+  board.Started(0);
+  board.Progressed(0, In(UploadState::kWaiting));
+  board.Progressed(0, In(UploadState::kConnecting));
+  board.Progressed(0, In(UploadState::kHashing));
+  EXPECT_THAT(Names(board), ElementsAre("waiting"));
+}
+
 // --- exit codes
 // ---------------------------------------------------------------------
 
@@ -143,6 +169,9 @@ TEST(JsonDisplayTest, WritesProgressOnlyWhenSomethingMoved) {
   overview.running[0].progress.durable = 10;
   display.OnTick(overview, kStart);
   EXPECT_THAT(out.Take(), HasSubstr("\"durable_offset\":10"));
+  overview.running[0].progress.hashed = 10;
+  display.OnTick(overview, kStart);
+  EXPECT_THAT(out.Take(), HasSubstr("\"hashed_bytes\":10"));
 }
 
 TEST(JsonDisplayTest, TheEndNamesWhatWasNeverBegun) {
@@ -207,6 +236,20 @@ TEST(BarDisplayTest, DrawsInPlace) {
               AllOf(HasSubstr("cam/r.mp4: stored"), HasSubstr("\x1b[J")));
   display.OnEnd({over}, 0, kStart + absl::Seconds(1));
   EXPECT_THAT(out.text, HasSubstr("1 of 1 recordings stored"));
+}
+
+TEST(BarDisplayTest, ALongLineThatWrappedLeftRestsOfBarsBehindIt) {
+  TextOutput out;
+  BarDisplay display(out, Small);
+  Overview overview;
+  overview.running = {AnyView(0), AnyView(1)};
+  display.OnTick(overview, kStart);
+  out.Take();
+  View over = AnyView(1);
+  over.result = ResultOf(absl::DataLossError(std::string(100, 'x')));
+  display.OnEvent({"failed", over}, kStart);
+  display.OnTick(overview, kStart + absl::Seconds(1));
+  EXPECT_EQ(out.text.rfind("\x1b[2A\x1b[J", 0), 0u) << "all cleared first";
 }
 
 TEST(BarDisplayTest, NeverTakesMoreLinesThanThereAre) {

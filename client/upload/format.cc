@@ -6,9 +6,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "base/log.h"
+#include "client/upload/text.h"
 
 namespace schleuse::client {
 namespace {
+
+// Columns of Numbers() for a recording that moves; the bar has the room that is
+// left.
+constexpr int kNumbersWidth = 45;
+
+constexpr char kHashingTail[] = " hashing";
 
 // How it stands with one recording, in a person's words.
 std::string StateText(const View& view, absl::Time now) {
@@ -35,27 +42,91 @@ std::string Fit(std::string text, int width) {
   return text;
 }
 
-// Printable ASCII: what a gateway says must not move a terminal's cursor.
-std::string Printable(absl::string_view text) {
-  std::string out(text);
+// Printable ASCII, in which a byte is a column.
+std::string Columns(absl::string_view text) {
+  std::string out = PlainText(text);
   for (char& c : out) {
     if (c < 0x20 || c > 0x7E) c = '?';
   }
   return out;
 }
 
+struct Unit {
+  const char* name;
+  uint64_t bytes;
+};
+
+// That in which a person would say `bytes`.
+Unit UnitOf(uint64_t bytes) {
+  Unit unit = {"B", 1};
+  for (const char* name : {"KiB", "MiB", "GiB", "TiB"}) {
+    // 1023.95 is said as 1024.0 already.
+    if (static_cast<double>(bytes) < 1023.95 * static_cast<double>(unit.bytes))
+      break;
+    unit = {name, unit.bytes * 1024};
+  }
+  return unit;
+}
+
+std::string In(const Unit& unit, uint64_t bytes) {
+  if (unit.bytes == 1) return absl::StrCat(bytes);
+  return absl::StrFormat(
+      "%.1f", static_cast<double>(bytes) / static_cast<double>(unit.bytes));
+}
+
+// How far it is with what it does now.
+uint64_t Done(const Progress& progress) {
+  return progress.state == UploadState::kHashing ? progress.hashed
+                                                 : progress.position;
+}
+
 int Percent(const Progress& progress) {
   if (progress.size == 0) {
     return progress.state == UploadState::kStored ? 100 : 0;
   }
-  return static_cast<int>(100.0 * static_cast<double>(progress.position) /
+  return static_cast<int>(100.0 * static_cast<double>(Done(progress)) /
                           static_cast<double>(progress.size));
 }
 
-double SecondsLeft(const View& view) {
-  if (view.bytes_per_second < 1) return -1;
-  return static_cast<double>(view.progress.size - view.progress.position) /
-         view.bytes_per_second;
+bool Moves(const View& view) {
+  return !view.result && (view.progress.state == UploadState::kSending ||
+                          view.progress.state == UploadState::kHashing);
+}
+
+std::string Rate(const View& view) {
+  return FormatBytes(static_cast<uint64_t>(view.bytes_per_second)) + "/s";
+}
+
+std::string TimeLeft(const View& view) {
+  if (view.bytes_per_second < 1) return FormatSeconds(-1);
+  return FormatSeconds(
+      static_cast<double>(view.progress.size - Done(view.progress)) /
+      view.bytes_per_second);
+}
+
+// What stands right of the bar, in at most `width` columns if that can be: the
+// time left is what a person waits for.
+std::string Numbers(const View& view, absl::Time now, int width) {
+  const Progress& progress = view.progress;
+  const std::string percent = absl::StrFormat(" %3d%%", Percent(progress));
+  if (!Moves(view)) {
+    return absl::StrCat(percent, " ", Columns(StateText(view, now)));
+  }
+  const std::string tail =
+      progress.state == UploadState::kHashing ? kHashingTail : "";
+  const std::string bytes =
+      absl::StrFormat(" %6s/%-10s", In(UnitOf(progress.size), Done(progress)),
+                      FormatBytes(progress.size));
+  const std::string rate = absl::StrFormat(" %12s", Rate(view));
+  const std::string left = absl::StrFormat(" %8s", TimeLeft(view));
+  for (const std::string& numbers :
+       {absl::StrCat(percent, bytes, rate, left, tail),
+        absl::StrCat(percent, rate, left, tail)}) {
+    if (numbers.size() <= static_cast<size_t>(std::max(width, 0))) {
+      return numbers;
+    }
+  }
+  return absl::StrCat(percent, left, tail);
 }
 
 class JsonObject {
@@ -85,15 +156,8 @@ bool IsStored(const View& view) {
 }  // namespace
 
 std::string FormatBytes(uint64_t bytes) {
-  if (bytes < 1024) return absl::StrCat(bytes, " B");
-  double value = static_cast<double>(bytes);
-  const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
-  int unit = -1;
-  while (value >= 1023.95 && unit < 3) {
-    value /= 1024;
-    ++unit;
-  }
-  return absl::StrFormat("%.1f %s", value, units[unit]);
+  const Unit unit = UnitOf(bytes);
+  return absl::StrCat(In(unit, bytes), " ", unit.name);
 }
 
 std::string FormatSeconds(double seconds) {
@@ -105,27 +169,26 @@ std::string FormatSeconds(double seconds) {
 }
 
 std::string FormatBar(const View& view, absl::Time now, int width) {
-  const Progress& progress = view.progress;
-  const std::string state = Printable(StateText(view, now));
-  const bool moves = !view.result && progress.state == UploadState::kSending;
-  const std::string right =
-      moves ? absl::StrFormat(
-                  " %3d%% %10s %10s/s %8s", Percent(progress),
-                  FormatBytes(progress.size),
-                  FormatBytes(static_cast<uint64_t>(view.bytes_per_second)),
-                  FormatSeconds(SecondsLeft(view)))
-            : absl::StrFormat(" %3d%% %10s %s", Percent(progress),
-                              FormatBytes(progress.size), state);
   const int name_width = std::clamp(width / 4, 8, 32);
-  const int bar_width = std::clamp(width - name_width - 40, 0, 30);
+  const bool hashes = view.progress.state == UploadState::kHashing;
+  const int numbers_width =
+      kNumbersWidth + (hashes ? static_cast<int>(sizeof(kHashingTail)) - 1 : 0);
+  // While it waits the reason needs the room.
+  const int bar_width =
+      view.progress.state == UploadState::kWaiting
+          ? 0
+          : std::clamp(width - name_width - numbers_width, 0, 30);
   std::string bar;
   if (bar_width >= 6) {
     const int inside = bar_width - 3;
-    const int full = inside * Percent(progress) / 100;
+    const int full = inside * Percent(view.progress) / 100;
     bar = absl::StrCat(" [", std::string(full, '#'),
                        std::string(inside - full, '.'), "]");
   }
-  return Fit(absl::StrCat(Fit(view.recording, name_width), bar, right), width);
+  const int left = width - name_width - static_cast<int>(bar.size());
+  return Fit(absl::StrCat(Fit(view.recording, name_width), bar,
+                          Numbers(view, now, left)),
+             width);
 }
 
 std::vector<std::string> FormatBars(const Overview& overview, absl::Time now,
@@ -170,10 +233,13 @@ std::string FormatPlain(const View& view, absl::Time now) {
     }
     return line;
   }
-  std::string line = absl::StrCat(name, ": ", Printable(StateText(view, now)));
-  if (!view.result && progress.position > 0) {
+  std::string line = absl::StrCat(name, ": ", PlainText(StateText(view, now)));
+  if (!view.result && Done(progress) > 0) {
     absl::StrAppend(&line, ", ", Percent(progress), "% of ",
                     FormatBytes(progress.size));
+  }
+  if (Moves(view) && view.bytes_per_second >= 1) {
+    absl::StrAppend(&line, ", ", Rate(view), ", ", TimeLeft(view), " left");
   }
   return line;
 }
@@ -192,6 +258,7 @@ std::string FormatJson(absl::string_view event, const View& view,
   json.Number("size", progress.size);
   json.Number("position", progress.position);
   json.Number("durable_offset", progress.durable);
+  json.Number("hashed_bytes", progress.hashed);
   json.Number("sent_bytes", progress.sent);
   json.Number("resent_bytes", ResentBytes(view));
   json.Number("unacknowledged_bytes", progress.unacknowledged);
@@ -232,7 +299,7 @@ std::string FormatSummary(const std::vector<View>& views) {
                                   " recordings stored, ", FormatBytes(bytes));
   if (stored < views.size()) absl::StrAppend(&text, "; not stored:");
   for (const View& view : views) {
-    if (!IsStored(view)) absl::StrAppend(&text, "\n  ", view.file);
+    if (!IsStored(view)) absl::StrAppend(&text, "\n  ", PlainText(view.file));
   }
   return text;
 }

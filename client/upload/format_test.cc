@@ -24,6 +24,7 @@ View Sending() {
   view.progress.size = 100 << 20;
   view.progress.position = 40 << 20;
   view.progress.durable = 39 << 20;
+  view.progress.hashed = 40 << 20;
   view.progress.sent = 41 << 20;
   view.progress.unacknowledged = 1 << 20;
   view.progress.attempts = 2;
@@ -65,7 +66,7 @@ TEST(FormatTest, TimesAsClocksShowThem) {
 TEST(FormatTest, ABarShowsBytesRateAndTimeLeft) {
   const std::string bar = FormatBar(Sending(), kNow, 100);
   EXPECT_THAT(bar, AllOf(StartsWith("r.mp4 "), HasSubstr("[##########"),
-                         HasSubstr(" 40% "), HasSubstr("100.0 MiB"),
+                         HasSubstr(" 40% "), HasSubstr("40.0/100.0 MiB"),
                          HasSubstr("2.0 MiB/s"), HasSubstr("0:30")));
 }
 
@@ -79,6 +80,50 @@ TEST(FormatTest, ABarIsAsWideAsItIsTold) {
                   SizeIs(static_cast<size_t>(width)));
     }
   }
+}
+
+TEST(FormatTest, ANarrowTerminalCutOffTheTimeLeft) {
+  for (const int width : {30, 40, 50, 60, 79, 80}) {
+    EXPECT_THAT(FormatBar(Sending(), kNow, width),
+                AllOf(HasSubstr(" 40% "), HasSubstr(" 0:30")))
+        << width;
+  }
+  for (const int width : {40, 50, 60, 79, 80}) {
+    EXPECT_THAT(FormatBar(Sending(), kNow, width), HasSubstr("2.0 MiB/s"))
+        << width;
+  }
+}
+
+TEST(FormatTest, HashingOfAStoredRecordingStoodAtOneHundredPercent) {
+  View view = Sending();
+  view.progress.state = UploadState::kHashing;
+  view.progress.position = view.progress.size;
+  view.progress.hashed = 25 << 20;
+  EXPECT_THAT(FormatBar(view, kNow, 100),
+              AllOf(HasSubstr(" 25% "), HasSubstr("25.0/100.0 MiB"),
+                    HasSubstr("0:38 hashing")));
+  EXPECT_EQ(FormatPlain(view, kNow),
+            "cam-1/r.mp4: hashing, 25% of 100.0 MiB, 2.0 MiB/s, 0:38 left");
+}
+
+TEST(FormatTest, AReceiptThatNobodyVerifiedIsSaidToBeThat) {
+  View view = Over(absl::OkStatus());
+  EXPECT_THAT(FormatPlain(view, kNow), Not(HasSubstr("receipt")));
+  EXPECT_THAT(FormatJson("stored", view, kNow),
+              HasSubstr("\"receipt\":\"none\""));
+  view.result->unverified_receipt = true;
+  EXPECT_THAT(FormatPlain(view, kNow),
+              AllOf(HasSubstr("r.mp4: stored"),
+                    HasSubstr("receipt was not verified: keep the file")));
+  EXPECT_THAT(FormatJson("stored", view, kNow),
+              HasSubstr("\"receipt\":\"unverified\""));
+}
+
+TEST(FormatTest, NamesOfFilesCannotMoveTheCursorEither) {
+  View view = Over(absl::NotFoundError("/m/\xC3\x9C\x1b[2J.mp4 is gone"));
+  view.file = "/m/\xC3\x9C\x1b[2J.mp4";
+  EXPECT_THAT(FormatSummary({view}), HasSubstr("\n  /m/\xC3\x9C?[2J.mp4"));
+  EXPECT_THAT(FormatPlain(view, kNow), HasSubstr("/m/\xC3\x9C?[2J.mp4 is"));
 }
 
 TEST(FormatTest, AWaitingBarSaysWhyAndHowLong) {
@@ -118,7 +163,7 @@ TEST(FormatTest, ManyBarsDegradeToACount) {
 
 TEST(FormatTest, PlainLinesSayWhatHappened) {
   EXPECT_EQ(FormatPlain(Sending(), kNow),
-            "cam-1/r.mp4: sending, 40% of 100.0 MiB");
+            "cam-1/r.mp4: sending, 40% of 100.0 MiB, 2.0 MiB/s, 0:30 left");
   EXPECT_EQ(FormatPlain(Over(absl::PermissionDeniedError("not granted")), kNow),
             "cam-1/r.mp4: failed: not granted");
   EXPECT_EQ(FormatPlain(Over(absl::OkStatus()), kNow),
@@ -137,6 +182,7 @@ TEST(FormatTest, JsonHoldsWhatProgramsNeed) {
             "\"camera\":\"cam-1\",\"recording\":\"r.mp4\","
             "\"file\":\"/m/r.mp4\",\"state\":\"sending\",\"size\":104857600,"
             "\"position\":41943040,\"durable_offset\":40894464,"
+            "\"hashed_bytes\":41943040,"
             "\"sent_bytes\":42991616,\"resent_bytes\":0,"
             "\"unacknowledged_bytes\":1048576,\"rewound_bytes\":0,"
             "\"attempts\":2,\"bytes_per_second\":2097152}");

@@ -48,6 +48,8 @@ absl::string_view ToString(UploadState state) {
       return "connecting";
     case UploadState::kSending:
       return "sending";
+    case UploadState::kHashing:
+      return "hashing";
     case UploadState::kVerifying:
       return "verifying";
     case UploadState::kWaiting:
@@ -169,7 +171,7 @@ void Upload::On(const Ready& ready) {
     stream.already_stored = true;
     stream.base = stream.end = stream.held = progress_.size;
     stream.prepared.reset();
-    Enter(Phase::kSending, UploadState::kVerifying);
+    Enter(Phase::kSending, UploadState::kSending);
     return Advance();
   }
   if (ready.offset > progress_.size) {
@@ -297,6 +299,7 @@ void Upload::Advance() {
   if (phase_ == Phase::kDone || catching_up_) return;
   if (hash_.hashed() < HashTarget()) {
     catching_up_ = true;
+    if (OnlyHashing()) Enter(phase_, UploadState::kHashing);
     PostAfter(absl::ZeroDuration(), [this] { CatchUp(); });
   }
 }
@@ -319,9 +322,6 @@ void Upload::SendNext() {
   stream_.held = std::max(stream_.held, stream_.end);
   progress_.sent += chunk.data.size();
   stream_.sending = Sending::kChunk;
-  if (stream_.end == progress_.size && phase_ == Phase::kSending) {
-    progress_.state = UploadState::kVerifying;
-  }
   link_.Send(std::move(chunk));
   Report();
 }
@@ -393,6 +393,14 @@ uint64_t Upload::HashTarget() const {
              : stream_.end;
 }
 
+// Nothing else is left to do now.
+bool Upload::OnlyHashing() const {
+  if (hash_.hashed() == progress_.size) return false;
+  return phase_ == Phase::kRenaming ||
+         (phase_ == Phase::kSending && stream_.end == progress_.size &&
+          stream_.sending == Sending::kNothing);
+}
+
 void Upload::CatchUp() {
   catching_up_ = false;
   if (phase_ == Phase::kDone) return;
@@ -402,10 +410,13 @@ void Upload::CatchUp() {
     if (streaming()) link_.Close(Link::Why::kNotNeeded);
     return End(status);
   }
-  // The gateway owes us nothing while we only hash.
+  // The gateway owes us nothing while we only hash. Should it end the stream
+  // over it, that was no time without progress.
   if (stream_.sending == Sending::kNothing && stream_.end == progress_.size) {
     stream_.moved = clock_.Now();
+    if (streaming()) last_progress_ = clock_.Now();
   }
+  Report();
   Advance();
 }
 
@@ -483,7 +494,7 @@ void Upload::RenameOrFail(const absl::Status& status,
     return End(absl::InternalError(
         "the gateway says that other bytes are stored, with the hash of ours"));
   }
-  Enter(Phase::kRenaming, UploadState::kConnecting);
+  Enter(Phase::kRenaming, UploadState::kHashing);
   Advance();
 }
 
@@ -579,6 +590,7 @@ void Upload::Enter(Phase phase, UploadState state) {
 
 void Upload::Report() {
   progress_.position = streaming() ? stream_.end : best_;
+  progress_.hashed = hash_.hashed();
   observer_.OnProgress(progress_);
 }
 

@@ -45,7 +45,8 @@ struct UploadOptions {
 enum class UploadState {
   kConnecting,  // Begin is on its way
   kSending,
-  kVerifying,  // all is sent; the gateway compares and stores
+  kHashing,    // the gateway has all; the recording is read once more for it
+  kVerifying,  // Finish is sent; the gateway compares and stores
   kWaiting,    // see Progress::reason and wait_until
   kStored,
   kFailed,
@@ -65,6 +66,7 @@ struct Progress {
   uint64_t position = 0;
   // The last Ack's word; goes down only if the gateway says that it lost bytes.
   uint64_t durable = 0;
+  uint64_t hashed = 0;  // up to where it was hashed
 
   // --- counted over all streams ---
   uint64_t sent = 0;  // data of all chunks ever sent, those sent twice included
@@ -177,6 +179,7 @@ class Upload final : public LinkEvents {
   uint64_t Sendable() const;
   void SendFinish();
   uint64_t HashTarget() const;
+  bool OnlyHashing() const;
   void CatchUp();
   void Rename();
 

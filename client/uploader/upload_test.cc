@@ -552,6 +552,56 @@ TEST(UploadTest, AlreadyStoredSendsNoChunkButTheHash) {
   EXPECT_OK(world.status());
 }
 
+TEST(UploadTest, NobodySawThatTheHashOfAStoredRecordingIsOnItsWay) {
+  World world(Footage(5 * kMiB));
+  world.Start();
+  Ready ready = ReadyAt(5 * kMiB);
+  ready.already_stored = true;
+  world.link.Say(ready);
+  std::vector<uint64_t> seen;
+  while (world.executor.RunOne()) {
+    if (world.recorder.last.state != UploadState::kHashing) continue;
+    if (seen.empty() || seen.back() != world.recorder.last.hashed) {
+      seen.push_back(world.recorder.last.hashed);
+    }
+  }
+  EXPECT_THAT(seen, SizeIs(Ge(5u)));
+  EXPECT_THAT(world.recorder.states,
+              ElementsAre(UploadState::kConnecting, UploadState::kSending,
+                          UploadState::kHashing, UploadState::kVerifying));
+  EXPECT_EQ(world.recorder.last.hashed, 5 * kMiB);
+}
+
+TEST(UploadTest, HashingBeforeItIsBegunUnderAnotherNameIsSeenToo) {
+  World world(Footage(10 * kMiB));
+  world.Start();
+  world.End(absl::AlreadyExistsError("other bytes"));
+  EXPECT_THAT(world.recorder.states,
+              ElementsAre(UploadState::kConnecting, UploadState::kHashing,
+                          UploadState::kConnecting));
+}
+
+TEST(UploadTest, AGatewayThatEndsAStreamOnWhichWeOnlyHashIsBegunAgain) {
+  UploadOptions options;
+  options.retry_for = absl::Seconds(100);
+  World world(Footage(64 * kMiB), options);
+  world.Start();
+  world.link.Say(ReadyAt(64 * kMiB));
+  for (int i = 0; i < 30; ++i) {  // a slow card
+    world.executor.Advance(absl::Seconds(5));
+    ASSERT_TRUE(world.executor.RunOne());
+  }
+  ASSERT_EQ(world.recorder.last.state, UploadState::kHashing);
+  // With the reason SILENT, which nobody here knows.
+  world.End(absl::UnavailableError("the device sent nothing for too long"));
+  ASSERT_FALSE(world.recorder.result);
+  world.UntilReopened();
+  world.Say(ReadyAt(64 * kMiB));
+  world.Say(world.OwnStored());
+  EXPECT_OK(world.status());
+  EXPECT_EQ(world.source.bytes_read, 64 * kMiB + 64 * kKiB) << "hashed once";
+}
+
 // --- another recording under this name
 // ---------------------------------------------------
 
