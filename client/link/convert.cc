@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/status.h"
 #include "proto/rich_status.pb.h"
 
@@ -196,6 +199,34 @@ absl::StatusOr<std::optional<Reply>> FromProto(const wire::Receipt& proto) {
       Receipt{proto.camera_id(), proto.recording_id(), proto.size(), *sha256});
 }
 
+// gRPC 1.51 says of a connection that cannot be made "failed to connect to all
+// addresses; last error: UNKNOWN: ipv4:...: Failed to connect to remote host:
+// Connection refused", of which a line on a terminal shows the least. Other
+// words stay as they are.
+std::string ForAPerson(absl::string_view words) {
+  if (!absl::ConsumePrefix(
+          &words, "failed to connect to all addresses; last error: ")) {
+    return std::string(words);
+  }
+  absl::ConsumePrefix(&words, "UNKNOWN: ");
+  absl::ConsumePrefix(&words, "UNAVAILABLE: ");
+  // Why comes before whereto.
+  std::string address;
+  if (const size_t end = words.find(": "); end != words.npos) {
+    address = absl::StrCat(" (", words.substr(0, end), ")");
+    words.remove_prefix(end + 2);
+  }
+  absl::ConsumePrefix(&words, "Failed to connect to remote host: ");
+  std::string said = absl::StrCat("cannot connect: ", words);
+  // In TLS 1.3 a client thinks that it is through before the gateway has looked
+  // at its certificate; strangers are then left without a word.
+  if (absl::EndsWith(said, "Socket closed") ||
+      absl::EndsWith(said, "Connection reset by peer")) {
+    said += "; does it accept this device's certificate?";
+  }
+  return said + address;
+}
+
 }  // namespace
 
 grpc::ByteBuffer ToWire(const Request& request) {
@@ -239,7 +270,7 @@ absl::StatusOr<std::optional<Reply>> FromWire(const wire::UploadReply& reply) {
 absl::Status ToAbsl(const grpc::Status& status) {
   // The two sets of codes are the same, number for number.
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                      status.error_message());
+                      ForAPerson(status.error_message()));
 }
 
 ErrorDetail DetailOf(const grpc::Status& status) {

@@ -185,6 +185,34 @@ TEST(ConvertTest, DetailsOfAnErrorAreRead) {
   EXPECT_THAT(ToAbsl(status), StatusIs(StatusCode::kAlreadyExists, "other"));
 }
 
+TEST(ConvertTest, AReasonFromTheFutureLeavesTheCodeToSpeak) {
+  // SILENT, which came with UNAVAILABLE, and whatever comes yet.
+  for (const int reason : {12, 99, -1}) {
+    wire::ErrorDetail proto;
+    proto.set_reason(static_cast<wire::ErrorDetail::Reason>(reason));
+    const grpc::Status status =
+        WithDetail(grpc::StatusCode::UNAVAILABLE, "silent", proto);
+    EXPECT_EQ(DetailOf(status).reason, ErrorDetail::Reason::kUnspecified);
+    EXPECT_THAT(ToAbsl(status), StatusIs(StatusCode::kUnavailable, "silent"));
+  }
+}
+
+TEST(ConvertTest, WhyThereIsNoConnectionFitsALine) {
+  const std::string all = "failed to connect to all addresses; last error: ";
+  const auto said = [](const std::string& words) {
+    return std::string(
+        ToAbsl({grpc::StatusCode::UNAVAILABLE, words}).message());
+  };
+  EXPECT_EQ(said(all + "UNKNOWN: ipv4:192.0.2.1:1: Failed to connect to "
+                       "remote host: Connection refused"),
+            "cannot connect: Connection refused (ipv4:192.0.2.1:1)");
+  EXPECT_EQ(said(all + "UNAVAILABLE: ipv4:192.0.2.1:1: Socket closed"),
+            "cannot connect: Socket closed; does it accept this device's "
+            "certificate? (ipv4:192.0.2.1:1)");
+  EXPECT_EQ(said(all + "something else"), "cannot connect: something else");
+  EXPECT_EQ(said("Socket closed"), "Socket closed");
+}
+
 TEST(ConvertTest, DetailsMayBeMissingOrGarbage) {
   for (const std::string& details : {std::string(), std::string("\xff\x01")}) {
     const ErrorDetail detail =

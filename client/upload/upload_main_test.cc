@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <string>
 #include <thread>
 #include <vector>
@@ -237,6 +238,34 @@ TEST(UploadMainTest, DataLossIs5) {
   EXPECT_THAT(outcome.errors, HasSubstr("call somebody"));
 }
 
+TEST(UploadMainTest, AReasonFromTheFutureIsJudgedByItsCode) {
+  FakeGateway gateway(ServerCredentials());
+  std::atomic<int> calls = 0;
+  gateway.SetScript([&](grpc::ServerContext&, ServerStream& stream) {
+    if (++calls == 1) {
+      wire::UploadReply reply;
+      reply.mutable_pause()->set_retry_after_millis(1);
+      reply.mutable_pause()->set_reason(static_cast<wire::Pause::Reason>(99));
+      stream.Write(reply);
+      return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "paused");
+    }
+    wire::ErrorDetail detail;
+    // SILENT: came after this was written.
+    detail.set_reason(static_cast<wire::ErrorDetail::Reason>(12));
+    return calls == 2 ? WithDetail(grpc::StatusCode::UNAVAILABLE,
+                                   "sent nothing for too long", detail)
+                      : WithDetail(grpc::StatusCode::PERMISSION_DENIED,
+                                   "no more of it", detail);
+  });
+  const Outcome outcome =
+      RunProgram(To(gateway.address(), {File("r.mp4", "x")}));
+  EXPECT_EQ(calls, 3);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("no reason given"),
+                                 HasSubstr("sent nothing for too long")));
+  EXPECT_THAT(outcome.errors, HasSubstr("no more of it"));
+}
+
 TEST(UploadMainTest, AReceiptIsStoredAndNothingMore) {
   FakeGateway gateway(ServerCredentials());
   gateway.SetScript([&](grpc::ServerContext&, ServerStream& stream) {
@@ -297,6 +326,26 @@ TEST(UploadMainTest, ASignalEndsItInOrderWith3) {
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("interrupted; not stored yet"),
                                  HasSubstr("interrupted before it was begun"),
                                  HasSubstr("\"not_stored\":2")));
+}
+
+TEST(UploadMainTest, WhoIsNotAcceptedWasLeftToGuessWhy) {
+  // A gateway of another house, whose root did not issue our certificate.
+  const TestPki elsewhere;
+  const std::string certificate =
+      elsewhere.Issue("gateway gw --dns gw.test --ip 127.0.0.1");
+  grpc::SslServerCredentialsOptions options(
+      GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = elsewhere.Read("root.pem");
+  options.pem_key_cert_pairs.push_back(
+      {ReadTestFile(TestPki::KeyOf(certificate)), ReadTestFile(certificate)});
+  FakeGateway gateway(grpc::SslServerCredentials(options));
+  Words words =
+      To(gateway.address(), {"--retry-for", "300ms", File("s.mp4", "x")});
+  words[7] = elsewhere.Path("root.pem");
+  const Outcome outcome = RunProgram(words);
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors,
+              HasSubstr("does it accept this device's certificate?"));
 }
 
 TEST(UploadMainTest, TheWrongGatewayGetsNothing) {

@@ -30,15 +30,18 @@ absl::StatusOr<absl::Cord> FileSource::Read(uint64_t offset, uint64_t length) {
 }
 
 absl::Status FileSource::CheckUnchanged() {
-  ASSIGN_OR_RETURN(const FileInfo now, disk_.Stat(path_));
+  const absl::StatusOr<FileInfo> looked = disk_.Stat(path_);
+  if (!looked.ok()) return Annotate(looked.status(), "during the transfer");
+  const FileInfo& now = *looked;
   if (now.size == seen_.size && now.modified == seen_.modified &&
       !now.is_directory) {
     return absl::OkStatus();
   }
   return absl::FailedPreconditionError(absl::StrCat(
-      path_, " changed during the transfer: it had ", seen_.size,
-      " bytes and now has ", now.size,
-      now.size == seen_.size ? ", with another time of modification" : ""));
+      path_, " changed during the transfer: it ",
+      now.size == seen_.size
+          ? absl::StrCat("was written at ", absl::FormatTime(now.modified))
+          : absl::StrCat("had ", seen_.size, " bytes and now has ", now.size)));
 }
 
 }  // namespace schleuse::client

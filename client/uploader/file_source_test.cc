@@ -70,12 +70,24 @@ TEST(FileSourceTest, AFileThatShrinksIsNoticed) {
   EXPECT_THAT(source->Read(0, 10), StatusIs(StatusCode::kFailedPrecondition));
 }
 
+TEST(FileSourceTest, AFileThatIsWrittenInPlaceIsNoticed) {
+  FakeDisk disk;
+  const auto file = Put(disk, "0123456789");
+  ASSERT_OK_AND_ASSIGN(auto source, FileSource::Open(disk, "/r.mp4"));
+  ASSERT_OK(file->Write(3, "x"));
+  EXPECT_THAT(source->CheckUnchanged(),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       HasSubstr("changed during the transfer: it was "
+                                 "written at")));
+}
+
 TEST(FileSourceTest, AFileThatVanishesIsNoticed) {
   FakeDisk disk;
   Put(disk, "0123456789");
   ASSERT_OK_AND_ASSIGN(auto source, FileSource::Open(disk, "/r.mp4"));
   ASSERT_OK(disk.Remove("/r.mp4"));
-  EXPECT_THAT(source->CheckUnchanged(), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(source->CheckUnchanged(),
+              StatusIs(StatusCode::kNotFound, HasSubstr("during")));
 }
 
 }  // namespace

@@ -425,10 +425,13 @@ void Upload::CatchUp() {
 
 void Upload::Judge(const absl::Status& status, const ErrorDetail& detail) {
   using absl::StatusCode;
-  const std::string said =
-      status.ok() ? "the gateway closed the stream early"
-                  : absl::StrCat(absl::StatusCodeToString(status.code()), ": ",
-                                 status.message());
+  std::string said = absl::StrCat(absl::StatusCodeToString(status.code()), ": ",
+                                  status.message());
+  if (status.ok()) said = "the gateway closed the stream early";
+  // What most links die of; the word would tell a person nothing.
+  if (status.code() == StatusCode::kUnavailable && !status.message().empty()) {
+    said = std::string(status.message());
+  }
   switch (status.code()) {
     case StatusCode::kResourceExhausted: {
       // No shorter than our own first wait either: who answers each Begin with
