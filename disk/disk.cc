@@ -83,7 +83,12 @@ absl::Status MakeDirectories(Disk& disk, absl::string_view path) {
     const absl::Status made = disk.MakeDirectory(missing.back());
     // Another thread may make the same one.
     if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
-    RETURN_IF_ERROR(disk.SyncDirectory(ParentOf(missing.back())));
+    const absl::Status synced = disk.SyncDirectory(ParentOf(missing.back()));
+    if (!synced.ok()) {
+      // Its name may be lost for good: the next attempt makes it anew.
+      disk.RemoveDirectory(missing.back()).IgnoreError();
+      return synced;
+    }
   }
   return absl::OkStatus();
 }

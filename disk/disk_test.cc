@@ -146,6 +146,24 @@ TEST(MakeDirectoriesTest, NeverAnswersOkWherePowerCanStillTakeIt) {
   }
 }
 
+TEST(MakeDirectoriesTest, ADirectoryWhoseSyncFailedIsNotBelievedLater) {
+  for (int which = 1; which <= 3; ++which) {
+    for (uint64_t seed = 1; seed <= 50; ++seed) {
+      FakeDisk disk(seed);
+      disk.SetFault([which, syncs = 0](const DiskOperation& operation) mutable {
+        return operation.kind == Kind::kSyncDirectory && ++syncs == which
+                   ? absl::DataLossError("disk")
+                   : absl::OkStatus();
+      });
+      EXPECT_THAT(MakeDirectories(disk, "/a/b/c"),
+                  StatusIs(StatusCode::kDataLoss));
+      EXPECT_OK(MakeDirectories(disk, "/a/b/c"));
+      disk.RestorePower();
+      EXPECT_OK(disk.List("/a/b/c").status()) << which << ", seed " << seed;
+    }
+  }
+}
+
 TEST(MakeDirectoriesTest, RefusesAFileInItsWay) {
   FakeDisk disk;
   ASSERT_OK(WriteFileAtomically(disk, "/f", ""));

@@ -180,6 +180,8 @@ struct FakeDisk::State {
   // --- what survives ---
   // Some of what is pending becomes durable, the rest never will.
   void Settle(FileNode& file, Luck luck) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  void Settle(DirectoryNode& directory, Luck luck)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   void Tear(const FileChange& change, std::string& durable)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   // After a power cut: `directory` and all below it.
@@ -447,13 +449,17 @@ void FakeDisk::State::Tear(const FileChange& change, std::string& durable) {
   if (Coin()) durable.resize(std::max<uint64_t>(durable.size(), change.end()));
 }
 
-void FakeDisk::State::Restore(DirectoryNode& directory, Luck luck) {
+void FakeDisk::State::Settle(DirectoryNode& directory, Luck luck) {
   for (const NameChange& change : directory.pending) {
     const bool survives =
         luck == Luck::kEachOnItsOwn ? Coin() : luck == Luck::kEverything;
     if (survives) Apply(change, directory.durable);
   }
   directory.pending.clear();
+}
+
+void FakeDisk::State::Restore(DirectoryNode& directory, Luck luck) {
+  Settle(directory, luck);
   directory.entries = directory.durable;
   for (const auto& [name, entry] : directory.entries) {
     if (entry.directory != nullptr) {
@@ -708,18 +714,18 @@ absl::Status FakeDisk::RemoveDirectory(absl::string_view path) {
   return verdict.Answer(state_->RemoveDirectory(path));
 }
 
-// A SyncDirectory that fails leaves its changes pending: names, unlike bytes,
-// are not dropped from the page cache by a failed write.
 absl::Status FakeDisk::SyncDirectory(absl::string_view path) {
   MutexLock lock(state_->mutex);
-  RETURN_IF_ERROR(state_->Begin(Kind::kSyncDirectory, path).status);
-  ASSIGN_OR_RETURN(const std::shared_ptr<DirectoryNode> directory,
-                   state_->FindDirectory("sync directory", path));
-  for (const NameChange& change : directory->pending) {
-    Apply(change, directory->durable);
+  const State::Verdict verdict = state_->Begin(Kind::kSyncDirectory, path);
+  // Where the power goes, what is pending stays so, as in File::Sync.
+  if (!state_->power) return verdict.status;
+  const absl::StatusOr<std::shared_ptr<DirectoryNode>> directory =
+      state_->FindDirectory("sync directory", path);
+  if (directory.ok()) {
+    state_->Settle(**directory, verdict.status.ok() ? Luck::kEverything
+                                                    : state_->DrawLuck());
   }
-  directory->pending.clear();
-  return absl::OkStatus();
+  return verdict.Answer(directory.status());
 }
 
 absl::StatusOr<std::vector<std::string>> FakeDisk::List(

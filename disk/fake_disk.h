@@ -53,7 +53,10 @@ struct DiskOperation {
 //   parent and is made durable there.
 // - A Sync that is made to fail loses, by the seed, some of what it should have
 //   made durable, while reading still shows it: as a page cache does. A later
-//   Sync of the same file succeeds and does not bring it back.
+//   Sync of the same file succeeds and does not bring it back. A SyncDirectory
+//   does the same to the changes of its names: List and Stat still show them,
+//   some are durable, the rest never will be. To change the same name again
+//   (remove it, then link it) is a new change, which can become durable.
 // - Open files die with the power: every later call on them fails.
 class FakeDisk final : public Disk {
  public:

@@ -560,6 +560,79 @@ TEST(FakeDiskFaultTest, WhatIsWrittenAfterAFailedSyncIsSyncedAsEver) {
   }
 }
 
+// The sync of "/" fails, this once.
+void FailToSyncNames(FakeDisk& disk) {
+  disk.SetFault(
+      FailEvery(Kind::kSyncDirectory, absl::DataLossError("told to")));
+  EXPECT_THAT(disk.SyncDirectory("/"), StatusIs(StatusCode::kDataLoss));
+  disk.SetFault(nullptr);
+}
+
+TEST(FakeDiskFaultTest, AFailedSyncLosesNamesForGoodThoughListShowsThem) {
+  const std::set<std::string> seen = Outcomes(
+      [](FakeDisk& disk) {
+        ASSERT_OK(disk.Create("/a").status());
+        ASSERT_OK(disk.MakeDirectory("/b"));
+        FailToSyncNames(disk);
+        EXPECT_EQ(Names(disk), "a b");
+        EXPECT_OK(disk.Stat("/a").status());
+        EXPECT_OK(disk.SyncDirectory("/"));
+        EXPECT_EQ(Names(disk), "a b");
+        PutDurably(disk, "/b/f", "abc");
+      },
+      Names);
+  EXPECT_THAT(seen, UnorderedElementsAre("", "a", "b", "a b"));
+}
+
+TEST(FakeDiskFaultTest, AFailedSyncLosesRemovalsAndReplacements) {
+  const std::set<std::string> seen = Outcomes(
+      [](FakeDisk& disk) {
+        PutDurably(disk, "/gone", "");
+        PutDurably(disk, "/new", "new");
+        PutDurably(disk, "/old", "old");
+        ASSERT_OK(disk.Remove("/gone"));
+        ASSERT_OK(disk.Replace("/new", "/old"));
+        FailToSyncNames(disk);
+        EXPECT_EQ(Names(disk), "old");
+        EXPECT_OK(disk.SyncDirectory("/"));
+      },
+      [](FakeDisk& disk) {
+        return absl::StrCat(Names(disk), ":", Get(disk, "/old"));
+      });
+  EXPECT_THAT(seen, UnorderedElementsAre("gone new old:old", "new old:old",
+                                         "gone old:new", "old:new"));
+}
+
+TEST(FakeDiskFaultTest, ANameMadeAgainAfterAFailedSyncIsSyncedAsEver) {
+  const std::set<std::string> seen = Outcomes(
+      [](FakeDisk& disk) {
+        PutDurably(disk, "/f", "abc");
+        ASSERT_OK(disk.Link("/f", "/g"));
+        FailToSyncNames(disk);
+        ASSERT_OK(disk.Remove("/g"));
+        ASSERT_OK(disk.Link("/f", "/g"));
+        EXPECT_OK(disk.SyncDirectory("/"));
+      },
+      Names);
+  EXPECT_THAT(seen, ElementsAre("f g"));
+}
+
+TEST(FakeDiskFaultTest, AFailedSyncOfNamesTouchesNoOtherDirectory) {
+  const std::set<std::string> seen = Outcomes(
+      [](FakeDisk& disk) {
+        ASSERT_OK(disk.MakeDirectory("/d"));
+        ASSERT_OK(disk.SyncDirectory("/"));
+        PutDurably(disk, "/d/old", "");
+        ASSERT_OK(disk.Create("/d/new").status());
+        FailToSyncNames(disk);
+        EXPECT_OK(disk.SyncDirectory("/d"));
+      },
+      [](FakeDisk& disk) {
+        return absl::StrJoin(disk.List("/d").value(), " ");
+      });
+  EXPECT_THAT(seen, ElementsAre("new old"));
+}
+
 // --- capacity and mounts ---
 
 TEST(FakeDiskCapacityTest, AFullDiskTakesWhatFitsAndRefusesTheRest) {
