@@ -57,13 +57,16 @@ class File {
   // Cuts or extends (with zeros) the file to `size`.
   virtual absl::Status Truncate(uint64_t size) = 0;
 
-  // Makes bytes and size durable (fdatasync). After an error nobody knows what
-  // of the unsynced part is on the disk, and a later OK does not change that:
-  // give the file up.
+  // Makes bytes and size durable (fdatasync), whoever wrote them: a file opened
+  // for reading can be synced too. After an error nobody knows what of the
+  // unsynced part is on the disk, and a later OK does not change that: give the
+  // file up. So the error is never Unavailable, as if nothing had been tried:
+  // it is ResourceExhausted or else DataLoss.
   virtual absl::Status Sync() = 0;
 };
 
 struct FileInfo {
+  FileIdentity identity;
   uint64_t size = 0;  // bytes; 0 for a directory
   bool is_directory = false;
   uint64_t links = 1;  // names that this file has

@@ -180,8 +180,17 @@ TEST_P(DiskContractTest, AFileOpenedForReadingIsNotWritten) {
   EXPECT_THAT(file->Write(0, absl::Cord("x")),
               StatusIs(StatusCode::kPermissionDenied));
   EXPECT_THAT(file->Truncate(0), StatusIs(StatusCode::kPermissionDenied));
-  EXPECT_OK(file->Sync());
   EXPECT_THAT(file->Read(0, 3), IsOkAndHolds("abc"));
+}
+
+// What that makes durable is in fake_disk_test.cc.
+TEST_P(DiskContractTest, AFileOpenedForReadingIsSynced) {
+  Put("f", "abc");
+  ASSERT_OK_AND_ASSIGN(const auto writer, disk_.Open(Path("f")));
+  ASSERT_OK_AND_ASSIGN(const auto reader, disk_.OpenForReading(Path("f")));
+  ASSERT_OK(writer->Write(0, "xyz"));
+  EXPECT_OK(reader->Sync());
+  EXPECT_THAT(reader->Read(0, 3), IsOkAndHolds("xyz"));
 }
 
 TEST_P(DiskContractTest, ReadEndsWithTheFile) {

@@ -172,6 +172,17 @@ TEST(FakeDiskPowerTest, SyncCoversOneFileAlone) {
   EXPECT_THAT(seen, UnorderedElementsAre("0b", "1b"));
 }
 
+TEST(FakeDiskPowerTest, SyncOfAFileOpenedForReadingSavesWhatOthersWrote) {
+  const std::set<std::string> seen = Outcomes(
+      [](FakeDisk& disk) {
+        PutDurably(disk, "/f", "...");
+        ASSERT_OK(disk.Open("/f").value()->Write(0, "abc"));
+        ASSERT_OK(disk.OpenForReading("/f").value()->Sync());
+      },
+      BytesOf("/f"));
+  EXPECT_THAT(seen, ElementsAre("abc"));
+}
+
 TEST(FakeDiskPowerTest, WhatSurvivedACutSurvivesTheNext) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     FakeDisk disk(seed);

@@ -41,14 +41,28 @@ absl::StatusCode CodeOf(int error) {
   }
 }
 
+absl::Status StatusOf(absl::StatusCode code, int error,
+                      absl::string_view operation, absl::string_view path) {
+  char buffer[128];
+  return absl::Status(code,
+                      absl::StrCat(operation, " ", path, ": ",
+                                   strerror_r(error, buffer, sizeof(buffer))));
+}
+
 }  // namespace
 
 absl::Status PathError(int error, absl::string_view operation,
                        absl::string_view path) {
-  char buffer[128];
-  return absl::Status(CodeOf(error),
-                      absl::StrCat(operation, " ", path, ": ",
-                                   strerror_r(error, buffer, sizeof(buffer))));
+  return StatusOf(CodeOf(error), error, operation, path);
+}
+
+absl::Status SyncError(int error, absl::string_view operation,
+                       absl::string_view path) {
+  const absl::StatusCode code =
+      CodeOf(error) == absl::StatusCode::kResourceExhausted
+          ? absl::StatusCode::kResourceExhausted
+          : absl::StatusCode::kDataLoss;
+  return StatusOf(code, error, operation, path);
 }
 
 absl::Status CheckPath(absl::string_view operation, absl::string_view path) {

@@ -13,6 +13,11 @@ namespace schleuse {
 absl::Status PathError(int error, absl::string_view operation,
                        absl::string_view path);
 
+// The same for `error` of fsync or fdatasync. What they could not do is never
+// Unavailable, as if nothing had been tried.
+absl::Status SyncError(int error, absl::string_view operation,
+                       absl::string_view path);
+
 //   InvalidArgument  `path` is not absolute, or holds a NUL behind which the
 //                    kernel would not look
 absl::Status CheckPath(absl::string_view operation, absl::string_view path);

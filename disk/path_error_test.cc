@@ -42,6 +42,21 @@ TEST(PathErrorTest, TellsTheCallerWhatToDo) {
   }
 }
 
+// "Unavailable" would mean: nothing was tried, do it again.
+TEST(SyncErrorTest, IsLossOrNoRoomAndNeverUnavailable) {
+  for (const int error : {ENOSPC, EDQUOT}) {
+    EXPECT_THAT(SyncError(error, "sync", "/f"),
+                StatusIs(StatusCode::kResourceExhausted))
+        << error;
+  }
+  for (const int error : {ENOMEM, ENFILE, EMFILE, EIO, EINVAL, EROFS, ENOENT}) {
+    EXPECT_THAT(SyncError(error, "sync", "/f"), StatusIs(StatusCode::kDataLoss))
+        << error;
+  }
+  EXPECT_EQ(SyncError(ENOMEM, "sync", "/f").message(),
+            "sync /f: Cannot allocate memory");
+}
+
 TEST(PathErrorTest, NamesOperationPathAndReason) {
   EXPECT_EQ(PathError(EIO, "sync", "/f").message(),
             "sync /f: Input/output error");

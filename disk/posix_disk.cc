@@ -122,7 +122,7 @@ class PosixFile final : public File {
 
   absl::Status Sync() override {
     if (Retry([&] { return fdatasync(descriptor_.get()); }) != 0) {
-      return PathError(errno, "sync", path_);
+      return SyncError(errno, "sync", path_);
     }
     return absl::OkStatus();
   }
@@ -270,7 +270,7 @@ absl::Status PosixDisk::SyncDirectory(absl::string_view path) {
       const Descriptor directory,
       OpenDescriptor("sync directory", path, O_RDONLY | O_DIRECTORY));
   if (Retry([&] { return fsync(directory.get()); }) != 0) {
-    return PathError(errno, "sync directory", path);
+    return SyncError(errno, "sync directory", path);
   }
   return absl::OkStatus();
 }

@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
@@ -17,6 +19,24 @@
 #include "base/status_matchers.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+namespace {
+int sync_error = 0;  // what the kernel is made to answer to a sync
+
+int SyncOrFail(long call, int descriptor) {
+  if (sync_error == 0) return static_cast<int>(syscall(call, descriptor));
+  errno = sync_error;
+  return -1;
+}
+}  // namespace
+
+// In the C library's place, in this test alone.
+extern "C" int fsync(int descriptor) {
+  return SyncOrFail(SYS_fsync, descriptor);
+}
+extern "C" int fdatasync(int descriptor) {
+  return SyncOrFail(SYS_fdatasync, descriptor);
+}
 
 namespace schleuse {
 namespace {
@@ -109,6 +129,25 @@ TEST_F(PosixDiskTest, OutOfDescriptorsIsUnavailable) {
                 ProcessLock::Take(Path("lock")).status()};
   }
   EXPECT_THAT(refusals, testing::Each(StatusIs(StatusCode::kUnavailable)));
+}
+
+// The kernel drops what it failed to write: "nothing was tried, do it again"
+// would be believed.
+TEST_F(PosixDiskTest, ASyncThatRanOutOfMemoryIsNoInvitationToSyncAgain) {
+  ASSERT_OK_AND_ASSIGN(const auto file, disk_.Create(Path("f")));
+  for (const int error : {ENOMEM, EIO}) {
+    sync_error = error;
+    EXPECT_THAT(file->Sync(), StatusIs(StatusCode::kDataLoss));
+    EXPECT_THAT(disk_.SyncDirectory(directory_),
+                StatusIs(StatusCode::kDataLoss));
+  }
+  sync_error = ENOSPC;
+  EXPECT_THAT(file->Sync(), StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_THAT(disk_.SyncDirectory(directory_),
+              StatusIs(StatusCode::kResourceExhausted));
+  sync_error = 0;
+  EXPECT_OK(file->Sync());
+  EXPECT_OK(disk_.SyncDirectory(directory_));
 }
 
 // The limit on a file's size lets a write through in part, as a full disk does.
