@@ -65,6 +65,15 @@ class File {
   virtual absl::Status Sync() = 0;
 };
 
+// Equal for two paths that name the same file or directory; one that is gone
+// may hand its identity on to a new one.
+struct FileIdentity {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
 struct FileInfo {
   FileIdentity identity;
   uint64_t size = 0;  // bytes; 0 for a directory
@@ -102,7 +111,11 @@ class Disk {
   // Makes one directory, mode 0700; its parent must exist.
   virtual absl::Status MakeDirectory(absl::string_view path) = 0;
   virtual absl::Status RemoveDirectory(absl::string_view path) = 0;
-  // Makes the names in `path` durable (fsync of the directory).
+  // Makes the names in `path` durable (fsync of the directory). Unavailable: it
+  // could not be opened and nothing was tried. After an error of the sync
+  // itself (ResourceExhausted, DataLoss) nobody knows which of the unsynced
+  // changes are on the disk, and a later OK does not change that: make each of
+  // them anew.
   virtual absl::Status SyncDirectory(absl::string_view path) = 0;
   // The names in `path`, sorted, without "." and "..".
   virtual absl::StatusOr<std::vector<std::string>> List(

@@ -491,6 +491,32 @@ TEST_P(DiskContractTest, StatTellsOfFiles) {
   EXPECT_THAT(disk_.Stat(Path("f/x")), StatusIs(StatusCode::kNotFound));
 }
 
+TEST_P(DiskContractTest, IdentityIsThatOfTheFileAndNotOfItsName) {
+  Put("a", "same");
+  Put("b", "same");
+  ASSERT_OK(disk_.Link(Path("a"), Path("c")));
+  const auto identity = [this](absl::string_view name) {
+    return disk_.Stat(Path(name)).value().identity;
+  };
+  const FileIdentity a = identity("a");
+  const FileIdentity b = identity("b");
+  EXPECT_EQ(identity("c"), a);
+  EXPECT_FALSE(a == b) << "two files, though of the same bytes";
+  ASSERT_OK(disk_.Open(Path("a")).value()->Write(0, "other"));
+  EXPECT_EQ(identity("a"), a);
+  ASSERT_OK(disk_.Replace(Path("b"), Path("a")));
+  EXPECT_EQ(identity("a"), b);
+  EXPECT_EQ(identity("c"), a);
+}
+
+TEST_P(DiskContractTest, DirectoriesHaveIdentitiesToo) {
+  ASSERT_OK(disk_.MakeDirectory(Path("d")));
+  ASSERT_OK(disk_.MakeDirectory(Path("e")));
+  const FileIdentity d = disk_.Stat(Path("d"))->identity;
+  EXPECT_EQ(disk_.Stat(Path("d/"))->identity, d);
+  EXPECT_FALSE(disk_.Stat(Path("e"))->identity == d);
+}
+
 TEST_P(DiskContractTest, ModifiedNeverGoesBack) {
   Put("f", "abc");
   ASSERT_OK_AND_ASSIGN(const FileInfo before, disk_.Stat(Path("f")));

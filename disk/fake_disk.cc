@@ -32,6 +32,7 @@ struct FileChange {
 };
 
 struct FileNode {
+  uint64_t inode = 0;
   std::string bytes;                // as reads show them
   std::string durable;              // what was synced
   std::vector<FileChange> pending;  // since the last sync
@@ -58,6 +59,7 @@ struct NameChange {
 };
 
 struct DirectoryNode {
+  uint64_t inode = 0;
   Entries entries;                  // as List shows them
   Entries durable;                  // what was synced
   std::vector<NameChange> pending;  // since the last sync
@@ -192,6 +194,7 @@ struct FakeDisk::State {
   SeededRandom random ABSL_GUARDED_BY(mutex);
   std::shared_ptr<DirectoryNode> root ABSL_GUARDED_BY(mutex) =
       std::make_shared<DirectoryNode>();
+  uint64_t next_inode ABSL_GUARDED_BY(mutex) = 1;  // the root has 0
   std::vector<std::string> mounts ABSL_GUARDED_BY(mutex);
   Fault fault ABSL_GUARDED_BY(mutex);
   std::optional<int> operations_left ABSL_GUARDED_BY(mutex);
@@ -293,6 +296,7 @@ absl::StatusOr<std::shared_ptr<FileNode>> FakeDisk::State::Create(
   ASSIGN_OR_RETURN(const std::shared_ptr<DirectoryNode> parent,
                    RoomFor("create", path));
   auto file = std::make_shared<FileNode>();
+  file->inode = next_inode++;
   file->names = 1;
   file->modified = Now();
   Change(*parent, {.removed = std::nullopt,
@@ -358,6 +362,7 @@ absl::Status FakeDisk::State::MakeDirectory(absl::string_view path) {
   ASSIGN_OR_RETURN(const std::shared_ptr<DirectoryNode> parent,
                    RoomFor("make directory", path));
   auto directory = std::make_shared<DirectoryNode>();
+  directory->inode = next_inode++;
   directory->modified = Now();
   Change(*parent, {.removed = std::nullopt,
                    .set = NameOf(path),
@@ -743,13 +748,16 @@ absl::StatusOr<FileInfo> FakeDisk::Stat(absl::string_view path) const {
   MutexLock lock(state_->mutex);
   RETURN_IF_ERROR(state_->Begin(Kind::kStat, path).status);
   ASSIGN_OR_RETURN(const Entry entry, state_->Find("stat", path));
+  // Inodes are never given twice, whatever is mounted: one device will do.
   if (entry.directory != nullptr) {
-    return FileInfo{.size = 0,
+    return FileInfo{.identity = {.device = 1, .inode = entry.directory->inode},
+                    .size = 0,
                     .is_directory = true,
                     .links = 1,
                     .modified = entry.directory->modified};
   }
-  return FileInfo{.size = entry.file->bytes.size(),
+  return FileInfo{.identity = {.device = 1, .inode = entry.file->inode},
+                  .size = entry.file->bytes.size(),
                   .is_directory = false,
                   .links = static_cast<uint64_t>(entry.file->names),
                   .modified = entry.file->modified};

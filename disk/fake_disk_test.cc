@@ -195,6 +195,14 @@ TEST(FakeDiskPowerTest, WhatSurvivedACutSurvivesTheNext) {
   }
 }
 
+TEST(FakeDiskPowerTest, AFileKeepsItsIdentityThroughACut) {
+  FakeDisk disk;
+  PutDurably(disk, "/f", "abc");
+  const FileIdentity before = disk.Stat("/f")->identity;
+  disk.RestorePower();
+  EXPECT_EQ(disk.Stat("/f")->identity, before);
+}
+
 TEST(FakeDiskPowerTest, TheSameSeedMakesTheSameDisk) {
   const auto run = [](uint64_t seed) {
     FakeDisk disk(seed);

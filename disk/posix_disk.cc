@@ -200,6 +200,7 @@ absl::Status CallWithPath(absl::string_view operation, absl::string_view path,
 
 FileInfo InfoOf(const struct stat& info) {
   return {
+      .identity = {.device = info.st_dev, .inode = info.st_ino},
       .size = S_ISDIR(info.st_mode) ? 0 : static_cast<uint64_t>(info.st_size),
       .is_directory = S_ISDIR(info.st_mode),
       .links = info.st_nlink,
