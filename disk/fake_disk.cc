@@ -722,8 +722,9 @@ absl::Status FakeDisk::RemoveDirectory(absl::string_view path) {
 absl::Status FakeDisk::SyncDirectory(absl::string_view path) {
   MutexLock lock(state_->mutex);
   const State::Verdict verdict = state_->Begin(Kind::kSyncDirectory, path);
-  // Where the power goes, what is pending stays so, as in File::Sync.
-  if (!state_->power) return verdict.status;
+  // Nothing was tried; or the power goes, and what is pending stays so, as in
+  // File::Sync.
+  if (absl::IsUnavailable(verdict.status)) return verdict.status;
   const absl::StatusOr<std::shared_ptr<DirectoryNode>> directory =
       state_->FindDirectory("sync directory", path);
   if (directory.ok()) {

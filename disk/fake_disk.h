@@ -56,7 +56,9 @@ struct DiskOperation {
 //   Sync of the same file succeeds and does not bring it back. A SyncDirectory
 //   does the same to the changes of its names: List and Stat still show them,
 //   some are durable, the rest never will be. To change the same name again
-//   (remove it, then link it) is a new change, which can become durable.
+//   (remove it, then link it) is a new change, which can become durable. Only
+//   an Unavailable one has tried nothing, as disk.h says: that is also how a
+//   process that is dead syncs.
 // - Open files die with the power: every later call on them fails.
 class FakeDisk final : public Disk {
  public:

@@ -636,6 +636,21 @@ TEST(FakeDiskFaultTest, ANameMadeAgainAfterAFailedSyncIsSyncedAsEver) {
   EXPECT_THAT(seen, ElementsAre("f g"));
 }
 
+TEST(FakeDiskFaultTest, ASyncOfNamesThatWasNotTriedLosesNone) {
+  const std::set<std::string> seen = Outcomes(
+      [](FakeDisk& disk) {
+        ASSERT_OK(disk.Create("/a").status());
+        disk.SetFault(FailEvery(Kind::kSyncDirectory,
+                                absl::UnavailableError("no descriptors")));
+        EXPECT_THAT(disk.SyncDirectory("/"),
+                    StatusIs(StatusCode::kUnavailable));
+        disk.SetFault(nullptr);
+        EXPECT_OK(disk.SyncDirectory("/"));
+      },
+      Names);
+  EXPECT_THAT(seen, ElementsAre("a"));
+}
+
 TEST(FakeDiskFaultTest, AFailedSyncOfNamesTouchesNoOtherDirectory) {
   const std::set<std::string> seen = Outcomes(
       [](FakeDisk& disk) {

@@ -154,7 +154,7 @@ TEST_F(MarkersTest, InitCanBeRunAgainWhereverItIsKilled) {
     bool killed = false;
     disk.SetFault([last, &killed](const DiskOperation& operation) {
       killed = killed || operation.number > last;
-      return killed ? absl::DataLossError("killed") : absl::OkStatus();
+      return killed ? absl::UnavailableError("killed") : absl::OkStatus();
     });
     const auto first = Init(disk);
     disk.SetFault(nullptr);
