@@ -60,13 +60,13 @@ struct Visited {
   bool stopped = false;  // by `visit`
 };
 
-// Hands the intact records below `limit` to `visit`.
+// Hands the intact records from `from` to `limit` to `visit`.
 absl::StatusOr<Visited> VisitRecords(
-    const File& file, uint64_t limit,
+    const File& file, uint64_t from, uint64_t limit,
     absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit) {
   std::string window;
-  uint64_t window_begin = kHeaderBytes;
-  uint64_t at = kHeaderBytes;
+  uint64_t window_begin = from;
+  uint64_t at = from;
   while (at < limit) {
     const uint64_t longest =
         std::min(kFrameBytes + limits::kRecordBytesMax, limit - at);
@@ -106,9 +106,19 @@ absl::StatusOr<std::unique_ptr<RecordFile>> RecordFile::Open(
   ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk.Open(path));
   RETURN_IF_ERROR(CheckHeader(*file, path));
   ASSIGN_OR_RETURN(const uint64_t size, file->Size());
-  ASSIGN_OR_RETURN(const Visited visited, VisitRecords(*file, size, visit));
+  ASSIGN_OR_RETURN(const Visited visited,
+                   VisitRecords(*file, kHeaderBytes, size, visit));
   return std::unique_ptr<RecordFile>(new RecordFile(
       std::move(file), visited.end, /*has_tail=*/visited.end < size));
+}
+
+absl::Status RecordFile::Visit(
+    const Disk& disk, absl::string_view path,
+    absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> file, disk.OpenForReading(path));
+  RETURN_IF_ERROR(CheckHeader(*file, path));
+  ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  return VisitRecords(*file, kHeaderBytes, size, visit).status();
 }
 
 RecordFile::RecordFile(std::unique_ptr<File> file, uint64_t end, bool has_tail)
@@ -137,14 +147,26 @@ absl::Status RecordFile::Flush() {
 absl::Status RecordFile::Sync() { return file_->Sync(); }
 
 absl::Status RecordFile::Read(
-    absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit)
-    const {
-  ASSIGN_OR_RETURN(const Visited visited, VisitRecords(*file_, end_, visit));
+    absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit,
+    uint64_t from) const {
+  ASSIGN_OR_RETURN(const Visited visited,
+                   VisitRecords(*file_, from, end_, visit));
   if (visited.end < end_ && !visited.stopped) {
     return absl::DataLossError(
         absl::StrCat("the record at ", visited.end, " is no longer intact"));
   }
   return absl::OkStatus();
+}
+
+absl::Status RecordFile::WriteAnew(uint64_t from) {
+  while (from < end_) {
+    ASSIGN_OR_RETURN(const std::string piece,
+                     file_->Read(from, std::min(kWindowBytes, end_ - from)));
+    if (piece.empty()) return absl::DataLossError("the record file shrank");
+    RETURN_IF_ERROR(file_->Write(from, piece));
+    from += piece.size();
+  }
+  return CutFile(end_);
 }
 
 absl::Status RecordFile::CutTo(uint64_t end) {

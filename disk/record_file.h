@@ -39,6 +39,12 @@ class RecordFile {
       Disk& disk, absl::string_view path,
       absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit);
 
+  // Reads a file without opening it for writing: hands its intact records to
+  // `visit` as Open does, and has its errors.
+  static absl::Status Visit(
+      const Disk& disk, absl::string_view path,
+      absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit);
+
   // Frames `payload`, at most limits::kRecordBytesMax, into the buffer; Flush
   // writes it.
   void Append(absl::string_view payload);
@@ -50,11 +56,18 @@ class RecordFile {
   absl::Status Sync();
 
   // Reads the records again from the file, as Open does (unflushed ones are not
-  // seen).
+  // seen). Begins with the one at `from`, an offset that a visit named.
   //   DataLoss  a record that counted is no longer intact
   absl::Status Read(
-      absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit)
-      const;
+      absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit,
+      uint64_t from = kHeaderBytes) const;
+
+  // Writes everything from `from` on once more (an offset that a visit named; 0
+  // for the header too) and cuts the file anew where it ends, durably. For a
+  // file that an earlier process left: if its last sync failed, reading shows
+  // bytes and an end that are not on the medium, and no later sync would bring
+  // them there.
+  absl::Status WriteAnew(uint64_t from);
 
   // Cuts the file to `end`, an offset that a visit named, durably: else a
   // record left behind could line up with the end of a new one and count again.

@@ -237,6 +237,30 @@ TEST(RecordFileTest, ReadStopsWhenToldTo) {
   EXPECT_EQ(visits, 2);
 }
 
+TEST(RecordFileTest, ReadBeginsWhereItIsTold) {
+  FakeDisk disk;
+  MakeFile(disk, {"a", "b", "c"});
+  ASSERT_OK_AND_ASSIGN(const Opened opened, Open(disk));
+  // Not even a damaged record before it is looked at.
+  ASSERT_OK(disk.Open(kPath).value()->Write(kHeaderBytes + kFrameBytes, "X"));
+  const std::vector<Records> expected = {{"b", "c"}, {"c"}, {}};
+  for (size_t i = 0; i < opened.ends.size(); ++i) {
+    Records records;
+    std::vector<uint64_t> ends;
+    EXPECT_OK(opened.file->Read(
+        [&](absl::string_view payload, uint64_t end) {
+          records.emplace_back(payload);
+          ends.push_back(end);
+          return true;
+        },
+        opened.ends[i]));
+    EXPECT_EQ(records, expected[i]);
+    EXPECT_TRUE(std::equal(ends.begin(), ends.end(),
+                           opened.ends.begin() + static_cast<int>(i) + 1,
+                           opened.ends.end()));
+  }
+}
+
 TEST(RecordFileTest, ReadTellsIfARecordThatCountedIsDamaged) {
   FakeDisk disk;
   MakeFile(disk, {"a", "b"});
@@ -245,6 +269,37 @@ TEST(RecordFileTest, ReadTellsIfARecordThatCountedIsDamaged) {
   EXPECT_THAT(
       opened.file->Read([](absl::string_view, uint64_t) { return true; }),
       StatusIs(StatusCode::kDataLoss));
+}
+
+TEST(RecordFileTest, VisitReadsAsOpenDoesAndWritesNothing) {
+  FakeDisk disk;
+  MakeFile(disk, {"a", "b"});
+  SetBytes(disk, Bytes(disk) + "torn");
+  disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == Kind::kOpen || operation.kind == Kind::kRead ||
+                   operation.kind == Kind::kStat
+               ? absl::OkStatus()
+               : absl::PermissionDeniedError("read only");
+  });
+  Records records;
+  std::vector<uint64_t> ends;
+  const auto visit = [&](absl::string_view payload, uint64_t end) {
+    records.emplace_back(payload);
+    ends.push_back(end);
+    return true;
+  };
+  EXPECT_OK(RecordFile::Visit(disk, kPath, visit));
+  EXPECT_THAT(records, ElementsAre("a", "b"));
+  EXPECT_THAT(ends, ElementsAre(8 + 9, 8 + 9 + 9));
+  EXPECT_THAT(RecordFile::Visit(disk, "/missing", visit),
+              StatusIs(StatusCode::kNotFound));
+  disk.SetFault(nullptr);
+  SetBytes(disk, "SchlRec\x02");
+  EXPECT_THAT(RecordFile::Visit(disk, kPath, visit),
+              StatusIs(StatusCode::kFailedPrecondition));
+  SetBytes(disk, "Schl");
+  EXPECT_THAT(RecordFile::Visit(disk, kPath, visit),
+              StatusIs(StatusCode::kDataLoss));
 }
 
 // --- the tail ---
@@ -467,6 +522,90 @@ TEST(RecordFileTest, AFailedSyncIsHandedUp) {
                                          : absl::OkStatus();
   });
   EXPECT_THAT(opened.file->Sync(), StatusIs(StatusCode::kDataLoss));
+}
+
+// Makes the next sync fail as if nobody had heard of it: reading still shows
+// what it did not bring to the medium.
+void FailSync(FakeDisk& disk, RecordFile& file) {
+  disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == Kind::kSync ? absl::DataLossError("medium error")
+                                         : absl::OkStatus();
+  });
+  EXPECT_THAT(file.Sync(), StatusIs(StatusCode::kDataLoss));
+  disk.SetFault(nullptr);
+}
+
+TEST(RecordFileTest, WhatASyncThatFailedForgotIsWrittenAnew) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    for (const bool header : {true, false}) {
+      SCOPED_TRACE(
+          absl::StrCat("seed ", seed, header ? ", all" : ", behind a"));
+      FakeDisk disk(seed);
+      // More than is read at once.
+      const Records records = {"a",
+                               std::string(60'000, 'b'),
+                               std::string(limits::kRecordBytesMax, 'c'),
+                               std::string(limits::kRecordBytesMax, 'd'),
+                               std::string(limits::kRecordBytesMax, 'e'),
+                               std::string(limits::kRecordBytesMax, 'f')};
+      ASSERT_OK_AND_ASSIGN(auto file, RecordFile::Create(disk, kPath));
+      ASSERT_OK(disk.SyncDirectory("/"));
+      file->Append(records[0]);
+      ASSERT_OK(file->Flush());
+      if (!header) {
+        ASSERT_OK(file->Sync());
+      }
+      for (size_t i = 1; i < records.size(); ++i) file->Append(records[i]);
+      ASSERT_OK(file->Flush());
+      FailSync(disk, *file);
+      ASSERT_OK_AND_ASSIGN(Opened opened, Open(disk));
+      ASSERT_OK(opened.file->WriteAnew(header ? 0 : opened.ends[0]));
+      disk.RestorePower();
+      ASSERT_OK_AND_ASSIGN(const Records survived, RecordsOf(disk));
+      EXPECT_TRUE(survived == records);
+    }
+  }
+}
+
+// The cut was shown and never came to the medium: records that had been cut
+// off stood behind the new ones again.
+TEST(RecordFileTest, ACutThatASyncForgotIsMadeAnew) {
+  for (uint64_t seed = 1; seed <= 100; ++seed) {
+    SCOPED_TRACE(seed);
+    FakeDisk disk(seed);
+    MakeFile(disk, {"a", "b", "c"});
+    ASSERT_OK_AND_ASSIGN(Opened opened, Open(disk));
+    disk.SetFault([](const DiskOperation& operation) {
+      return operation.kind == Kind::kSync ? absl::DataLossError("medium error")
+                                           : absl::OkStatus();
+    });
+    EXPECT_THAT(opened.file->CutTo(opened.ends[0]),
+                StatusIs(StatusCode::kDataLoss));
+    disk.SetFault(nullptr);
+    ASSERT_OK_AND_ASSIGN(opened, Open(disk));
+    EXPECT_FALSE(opened.file->has_tail()) << "nothing shows it";
+    ASSERT_OK(opened.file->WriteAnew(0));
+    opened.file->Append("B");
+    ASSERT_OK(opened.file->Flush());
+    ASSERT_OK(opened.file->Sync());
+    disk.RestorePower();
+    EXPECT_THAT(RecordsOf(disk), IsOkAndHolds(ElementsAre("a", "B")));
+  }
+}
+
+TEST(RecordFileTest, WritingAnewThatFailsIsHandedUp) {
+  for (const Kind kind :
+       {Kind::kRead, Kind::kWrite, Kind::kTruncate, Kind::kSync}) {
+    FakeDisk disk;
+    MakeFile(disk, {"a"});
+    ASSERT_OK_AND_ASSIGN(Opened opened, Open(disk));
+    disk.SetFault([kind](const DiskOperation& operation) {
+      return operation.kind == kind ? absl::DataLossError("told to")
+                                    : absl::OkStatus();
+    });
+    EXPECT_THAT(opened.file->WriteAnew(0),
+                StatusIs(StatusCode::kDataLoss, "told to"));
+  }
 }
 
 // Cuts the power at the first operation, then at the second, and so on, while
