@@ -14,35 +14,56 @@ namespace {
 // How much is read at a time where a whole file is.
 constexpr uint64_t kReadBytes = 1 << 20;
 
-absl::StatusOr<uint32_t> CrcOf(const File& file, uint64_t offset,
-                               uint64_t length) {
+// The bytes of `chunk`; nullopt if the disk does not hold what the journal says
+// they were, or cannot read it any more.
+absl::StatusOr<std::optional<absl::Cord>> IntactBytes(
+    const File& file, const journal::ChunkWritten& chunk) {
+  absl::Cord bytes;
   uint32_t crc = 0;
-  while (length > 0) {
-    ASSIGN_OR_RETURN(const std::string piece,
-                     file.Read(offset, std::min(length, kReadBytes)));
-    if (piece.empty()) {
-      return absl::DataLossError("the file ends before its journal says so");
-    }
-    crc = ExtendCrc32c(crc, piece);
-    offset += piece.size();
-    length -= piece.size();
+  while (bytes.size() < chunk.length) {
+    absl::StatusOr<std::string> piece =
+        file.Read(chunk.offset + bytes.size(),
+                  std::min(chunk.length - bytes.size(), kReadBytes));
+    if (absl::IsDataLoss(piece.status())) return std::nullopt;
+    if (!piece.ok()) return piece.status();
+    if (piece->empty()) return std::nullopt;
+    crc = ExtendCrc32c(crc, *piece);
+    bytes.Append(*std::move(piece));
   }
-  return crc;
+  if (crc != chunk.crc32c) return std::nullopt;
+  return bytes;
 }
 
-// Writes what is there once more. Perhaps the last thing that an earlier
-// process did was a sync that failed: the system then shows bytes that are not
-// on the medium, and no later sync of them would try again.
-absl::Status WriteAnew(File& file, uint64_t offset, uint64_t length) {
-  while (length > 0) {
-    ASSIGN_OR_RETURN(const std::string piece,
-                     file.Read(offset, std::min(length, kReadBytes)));
-    if (piece.empty()) return absl::DataLossError("the file shrank");
-    RETURN_IF_ERROR(file.Write(offset, piece));
-    offset += piece.size();
-    length -= piece.size();
-  }
-  return absl::OkStatus();
+// Hands the chunks whose records lie behind `from` to `visit`, each with where
+// its record ends, until that says false or fails.
+absl::Status VisitChunks(const RecordFile& records, uint64_t from,
+                         absl::FunctionRef<absl::StatusOr<bool>(
+                             const journal::ChunkWritten& chunk, uint64_t end)>
+                             visit) {
+  absl::Status failed;
+  RETURN_IF_ERROR(records.Read(
+      [&](absl::string_view payload, uint64_t end) {
+        const std::optional<journal::Record> record = journal::Decode(payload);
+        if (!record) {
+          failed =
+              absl::DataLossError("a record of the journal makes no sense");
+          return false;
+        }
+        const auto* chunk = std::get_if<journal::ChunkWritten>(&*record);
+        if (chunk == nullptr) return true;
+        const absl::StatusOr<bool> go_on = visit(*chunk, end);
+        failed = go_on.status();
+        return go_on.ok() && *go_on;
+      },
+      from));
+  return failed;
+}
+
+absl::Status JournalEndsAt(const TransferId& id, uint64_t offset,
+                           uint64_t wanted) {
+  return absl::DataLossError(absl::StrCat("transfer ", id.ToString(),
+                                          ": the journal accounts for ", offset,
+                                          " bytes of ", wanted));
 }
 
 }  // namespace
@@ -60,9 +81,7 @@ Partial::Partial(TransferId id, Begun begun, std::unique_ptr<File> bytes,
 
 Partial::~Partial() = default;
 
-absl::Status Partial::Load() {
-  // What a Synced record names was on the medium before that record was
-  // written; only what lies behind the last one needs a second look.
+absl::StatusOr<uint64_t> Partial::LastSynced() const {
   uint64_t synced = 0;
   RETURN_IF_ERROR(
       records_->Read([&synced](absl::string_view payload, uint64_t) {
@@ -73,6 +92,13 @@ absl::Status Partial::Load() {
         }
         return true;
       }));
+  return synced;
+}
+
+absl::Status Partial::Load() {
+  // What a Synced record names was on the medium before that record was
+  // written; only what lies behind the last one needs a second look.
+  ASSIGN_OR_RETURN(const uint64_t synced, LastSynced());
   ASSIGN_OR_RETURN(const uint64_t size, bytes_->Size());
   if (size < synced) {
     return absl::DataLossError(absl::StrCat("transfer ", id_.ToString(), ": ",
@@ -82,24 +108,28 @@ absl::Status Partial::Load() {
 
   uint64_t good_end = 0;
   absl::Status failed;
+  const auto take = [&](const journal::ChunkWritten& chunk) {
+    if (chunk.offset != received_) return false;
+    if (chunk.offset + chunk.length > synced) {
+      if (chunk.offset + chunk.length > size) return false;
+      const absl::StatusOr<std::optional<absl::Cord>> bytes =
+          IntactBytes(*bytes_, chunk);
+      failed = bytes.status();
+      if (!failed.ok() || !*bytes) return false;
+      // Perhaps the last thing that an earlier process did was a sync that
+      // failed: the system then shows bytes that are not on the medium, and no
+      // later sync of them would try again. So they are written once more.
+      failed = bytes_->Write(chunk.offset, **bytes);
+      if (!failed.ok()) return false;
+    }
+    received_ += chunk.length;
+    return true;
+  };
   RETURN_IF_ERROR(records_->Read([&](absl::string_view payload, uint64_t end) {
     const std::optional<journal::Record> record = journal::Decode(payload);
     if (!record) return false;
     if (const auto* chunk = std::get_if<journal::ChunkWritten>(&*record)) {
-      if (chunk->offset != received_) return false;
-      if (chunk->offset + chunk->length > synced) {
-        if (chunk->offset + chunk->length > size) return false;
-        const absl::StatusOr<uint32_t> crc =
-            CrcOf(*bytes_, chunk->offset, chunk->length);
-        if (!crc.ok()) {
-          failed = crc.status();
-          return false;
-        }
-        if (*crc != chunk->crc32c) return false;
-        failed = WriteAnew(*bytes_, chunk->offset, chunk->length);
-        if (!failed.ok()) return false;
-      }
-      received_ += chunk->length;
+      if (!take(*chunk)) return false;
     } else if (const auto* at = std::get_if<journal::FinishedAt>(&*record)) {
       if (at->finished.size != received_) return false;
       finished_ = at->finished;
@@ -108,11 +138,7 @@ absl::Status Partial::Load() {
     return true;
   }));
   RETURN_IF_ERROR(failed);
-  if (received_ < synced) {
-    return absl::DataLossError(
-        absl::StrCat("transfer ", id_.ToString(), ": the journal accounts for ",
-                     received_, " bytes of ", synced, " that were durable"));
-  }
+  if (received_ < synced) return JournalEndsAt(id_, received_, synced);
   if (good_end != records_->end() || records_->has_tail()) {
     RETURN_IF_ERROR(records_->CutTo(good_end));
   }
@@ -128,6 +154,7 @@ absl::Status Partial::Append(const absl::Cord& data, uint32_t crc32c) {
   records_->Append(journal::Encode(journal::ChunkWritten{
       .offset = received_, .length = data.size(), .crc32c = crc32c}));
   received_ += data.size();
+  check_.reset();
   return absl::OkStatus();
 }
 
@@ -174,40 +201,67 @@ absl::Status Partial::HashSome(uint64_t bytes_max) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Partial::SelfCheck> Partial::CheckBytes() {
+absl::StatusOr<std::optional<uint64_t>> Partial::FirstDamage(uint64_t offset,
+                                                             uint64_t length) {
+  if (length == 0) return std::nullopt;
   RETURN_IF_ERROR(records_->Flush());
-  uint64_t good = 0;
-  absl::Status failed;
-  RETURN_IF_ERROR(records_->Read([&](absl::string_view payload, uint64_t) {
-    const std::optional<journal::Record> record = journal::Decode(payload);
-    if (!record) return false;
-    const auto* chunk = std::get_if<journal::ChunkWritten>(&*record);
-    if (chunk == nullptr) return true;
-    const absl::StatusOr<uint32_t> crc =
-        CrcOf(*bytes_, chunk->offset, chunk->length);
-    if (absl::IsDataLoss(crc.status())) return false;
-    if (!crc.ok()) {
-      failed = crc.status();
-      return false;
-    }
-    if (*crc != chunk->crc32c) return false;
-    good = chunk->offset + chunk->length;
-    return true;
-  }));
-  RETURN_IF_ERROR(failed);
-  Sha256 hash;
-  while (hash.bytes_hashed() < good) {
-    ASSIGN_OR_RETURN(
-        const std::string piece,
-        bytes_->Read(hash.bytes_hashed(),
-                     std::min(good - hash.bytes_hashed(), kReadBytes)));
-    if (piece.empty()) return absl::DataLossError("the file shrank");
-    hash.Update(piece);
+  uint64_t looked_at = 0;
+  std::optional<uint64_t> damage;
+  const auto look = [&](const journal::ChunkWritten& chunk,
+                        uint64_t) -> absl::StatusOr<bool> {
+    looked_at = chunk.offset + chunk.length;
+    if (looked_at <= offset) return true;
+    ASSIGN_OR_RETURN(const std::optional<absl::Cord> bytes,
+                     IntactBytes(*bytes_, chunk));
+    if (!bytes) damage = chunk.offset;
+    return !damage && looked_at < offset + length;
+  };
+  RETURN_IF_ERROR(VisitChunks(*records_, RecordFile::kHeaderBytes, look));
+  if (!damage && looked_at < offset + length) {
+    return JournalEndsAt(id_, looked_at, received_);
   }
-  return SelfCheck{.first_damage = good, .sha256 = hash.Current()};
+  return damage;
+}
+
+void Partial::BeginCheck() {
+  check_ = Check{.hash = {}, .journal_at = RecordFile::kHeaderBytes};
+}
+
+absl::StatusOr<std::optional<Partial::SelfCheck>> Partial::CheckSome(
+    uint64_t bytes_max) {
+  if (!check_) {
+    return absl::FailedPreconditionError("no check of the bytes is under way");
+  }
+  RETURN_IF_ERROR(records_->Flush());
+  Sha256& hash = check_->hash;
+  const uint64_t begin = hash.bytes_hashed();
+  bool ended = begin == received_;
+  const auto look = [&](const journal::ChunkWritten& chunk,
+                        uint64_t end) -> absl::StatusOr<bool> {
+    ASSIGN_OR_RETURN(const std::optional<absl::Cord> bytes,
+                     IntactBytes(*bytes_, chunk));
+    if (bytes) {
+      hash.Update(*bytes);
+      check_->journal_at = end;
+    }
+    ended = !bytes || hash.bytes_hashed() == received_;
+    return !ended && hash.bytes_hashed() - begin < bytes_max;
+  };
+  if (!ended) {
+    RETURN_IF_ERROR(VisitChunks(*records_, check_->journal_at, look));
+  }
+  if (!ended) {
+    if (hash.bytes_hashed() > begin) return std::nullopt;
+    return JournalEndsAt(id_, begin, received_);
+  }
+  const SelfCheck result = {.first_damage = hash.bytes_hashed(),
+                            .sha256 = hash.Current()};
+  check_.reset();
+  return result;
 }
 
 absl::Status Partial::CutTo(uint64_t offset) {
+  check_.reset();
   RETURN_IF_ERROR(records_->Flush());
   uint64_t kept = 0;
   uint64_t kept_end = 0;
@@ -246,8 +300,6 @@ absl::Status Partial::RecordFinished(const Finished& finished,
   finished_ = finished;
   return absl::OkStatus();
 }
-
-absl::Status Partial::Unfinish() { return CutTo(received_); }
 
 void Partial::RecordMismatch(uint64_t declared_size, const Digest& declared,
                              const Digest& received, absl::Time at) {

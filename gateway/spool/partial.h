@@ -48,7 +48,8 @@ class Partial {
   const std::optional<Finished>& finished() const { return finished_; }
 
   // Writes `data`, whose CRC-32C is `crc32c`, behind the bytes received, and
-  // hashes it if the hash is up to date. After an error nothing has changed.
+  // hashes it if the hash is up to date. A finish that was noted before counts
+  // no more, also after a restart. After an error nothing has changed.
   absl::Status Append(const absl::Cord& data, uint32_t crc32c);
 
   // Whether the bytes at `offset`, all of them received, equal `data`.
@@ -72,15 +73,29 @@ class Partial {
   // hash_is_current() holds.
   Digest Hash() const { return hash_.Current(); }
 
-  // Reads all bytes again: the hash of what the disk holds and the offset of
-  // the first chunk that is not what the journal says it was (received() if
-  // none).
+  // --- what the disk holds, held against the journal ---
+  // Both fail with DataLoss if the journal itself is damaged: set the transfer
+  // aside.
+  // The offset of the first chunk among those that overlap the `length` bytes
+  // from `offset` on, all of them received, whose bytes are not what the
+  // journal says they were; nullopt if there is none. Reads these chunks alone.
+  absl::StatusOr<std::optional<uint64_t>> FirstDamage(uint64_t offset,
+                                                      uint64_t length);
+
+  // All bytes, in steps. Append and CutTo end a check that is under way.
+  void BeginCheck();
   struct SelfCheck {
+    // Offset of the first chunk that is not what the journal says it was;
+    // received() if there is none.
     uint64_t first_damage;
-    Digest sha256;
+    Digest sha256;  // of the bytes below it
   };
-  absl::StatusOr<SelfCheck> CheckBytes();
-  // Gives up everything from `offset` on, an offset that CheckBytes named; the
+  // Reads about `bytes_max` more; nullopt: there is more to read, call again.
+  // After an error it may be called again.
+  //   FailedPrecondition  no BeginCheck came before, or the check has ended
+  absl::StatusOr<std::optional<SelfCheck>> CheckSome(uint64_t bytes_max);
+
+  // Gives up everything from `offset` on, where a chunk was damaged; the
   // hash starts anew.
   absl::Status CutTo(uint64_t offset);
 
@@ -88,8 +103,6 @@ class Partial {
   // file end where they do.
   absl::Status RecordFinished(const Finished& finished,
                               absl::string_view target);
-  // Takes that back: after a power cut the bytes were not what it said.
-  absl::Status Unfinish();
   // Notes that the device declared something else (durable with the next Sync).
   void RecordMismatch(uint64_t declared_size, const Digest& declared,
                       const Digest& received, absl::Time at);
@@ -101,6 +114,7 @@ class Partial {
           std::string directory, bool names_are_durable);
   // Takes over what the journal says and what of it the bytes confirm.
   absl::Status Load();
+  absl::StatusOr<uint64_t> LastSynced() const;
 
   const TransferId id_;
   const Begun begun_;
@@ -111,6 +125,11 @@ class Partial {
   uint64_t received_ = 0;
   std::optional<Finished> finished_;
   Sha256 hash_;
+  struct Check {
+    Sha256 hash;          // of the chunks that were found good
+    uint64_t journal_at;  // behind their records
+  };
+  std::optional<Check> check_;  // while one is under way
 
   Mutex sync_mutex_;
   bool names_are_durable_ ABSL_GUARDED_BY(sync_mutex_);

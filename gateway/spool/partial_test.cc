@@ -122,7 +122,7 @@ TEST(PartialTest, RotBelowSyncedIsFoundWhenItIsLookedFor) {
   ASSERT_OK(house.Restart());
   ASSERT_OK_AND_ASSIGN(partial, house.Resume());
   EXPECT_EQ(partial->received(), 5000u);
-  ASSERT_OK_AND_ASSIGN(const auto check, partial->CheckBytes());
+  ASSERT_OK_AND_ASSIGN(const auto check, CheckAll(*partial));
   EXPECT_EQ(check.first_damage, 2000u) << "where its chunk begins";
 }
 
@@ -250,7 +250,7 @@ TEST(PartialTest, RecordsOfALaterVersionArePassedOver) {
   EXPECT_EQ(partial->received(), 1000u);
   ASSERT_OK(Append(*partial, footage.substr(1000)));
   SyncAll(*partial);
-  ASSERT_OK_AND_ASSIGN(const auto check, partial->CheckBytes());
+  ASSERT_OK_AND_ASSIGN(const auto check, CheckAll(*partial));
   EXPECT_EQ(check.sha256, Sha256::Of(footage));
   ASSERT_OK(house.Restart());
   ASSERT_OK_AND_ASSIGN(partial, house.Resume());
@@ -292,7 +292,7 @@ TEST(PartialTest, HashOfBytesThatVanishedIsAnError) {
   ASSERT_OK_AND_ASSIGN(const auto partial, house.Resume());
   house.Cut(house.spool->BytesPath(partial->id()), 2000);
   EXPECT_THAT(partial->HashSome(1 << 20), StatusIs(StatusCode::kDataLoss));
-  ASSERT_OK_AND_ASSIGN(const auto check, partial->CheckBytes());
+  ASSERT_OK_AND_ASSIGN(const auto check, CheckAll(*partial));
   EXPECT_EQ(check.first_damage, 2000u);
 }
 
@@ -307,6 +307,187 @@ TEST(PartialTest, HoldsComparesWithWhatTheDiskHas) {
   house.Cut(house.spool->BytesPath(partial->id()), 1000);
   EXPECT_THAT(partial->Holds(700, absl::Cord(footage.substr(700, 2000))),
               IsOkAndHolds(false));
+}
+
+// --- looking for damage
+// ---------------------------------------------------------------
+
+// Counts the reads of footage.
+void CountReads(TestSpool& house, int& reads) {
+  house.disk.SetFault([&reads](const DiskOperation& operation) {
+    reads += operation.kind == Kind::kRead &&
+             absl::EndsWith(operation.path, ".bytes");
+    return absl::OkStatus();
+  });
+}
+
+TEST(PartialTest, DamageIsLookedForAmongTheChunksOfARangeAlone) {
+  // The chunk at 2000 is damaged.
+  struct Range {
+    uint64_t offset, length;
+    bool damaged;
+    int chunks;  // that have to be read
+  };
+  for (const uint64_t damage : {2000, 2500, 2999}) {
+    for (const Range& range :
+         {Range{0, 2000, false, 2}, Range{0, 2001, true, 3},
+          Range{1999, 1, false, 1}, Range{1999, 2, true, 2},
+          Range{2000, 1, true, 1}, Range{2100, 10, true, 1},
+          Range{2999, 1, true, 1}, Range{2999, 2001, true, 1},
+          Range{3000, 2000, false, 2}, Range{3500, 1, false, 1},
+          Range{3999, 2, false, 2}, Range{0, 5000, true, 3},
+          Range{2500, 0, false, 0}}) {
+      SCOPED_TRACE(
+          absl::StrCat(damage, ": ", range.offset, ", ", range.length));
+      TestSpool house;
+      auto partial = FiveChunks(house, Footage(5000));
+      house.Damage(house.spool->BytesPath(partial->id()), damage);
+      int reads = 0;
+      CountReads(house, reads);
+      EXPECT_THAT(partial->FirstDamage(range.offset, range.length),
+                  IsOkAndHolds(range.damaged ? std::optional<uint64_t>(2000)
+                                             : std::nullopt));
+      EXPECT_EQ(reads, range.chunks);
+    }
+  }
+}
+
+TEST(PartialTest, DamageIsLookedForInWhatIsNotInTheJournalYet) {
+  TestSpool house;
+  auto partial = house.Create();
+  ASSERT_OK(Append(*partial, Footage(1000)));
+  EXPECT_THAT(partial->FirstDamage(0, 1000), IsOkAndHolds(std::nullopt));
+  ASSERT_OK(Append(*partial, Footage(1000)));
+  house.Damage(house.spool->BytesPath(partial->id()), 1999);
+  EXPECT_THAT(partial->FirstDamage(0, 2000), IsOkAndHolds(1000));
+  EXPECT_THAT(
+      CheckAll(*partial),
+      IsOkAndHolds(testing::Field(&Partial::SelfCheck::first_damage, 1000u)));
+}
+
+TEST(PartialTest, BytesThatEndOrCannotBeReadAreDamage) {
+  TestSpool house;
+  const std::string footage = Footage(5000);
+  auto partial = FiveChunks(house, footage);
+  house.disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == Kind::kRead &&
+                   absl::EndsWith(operation.path, ".bytes")
+               ? absl::DataLossError("medium error")
+               : absl::OkStatus();
+  });
+  EXPECT_THAT(partial->FirstDamage(4500, 10), IsOkAndHolds(4000));
+  ASSERT_OK_AND_ASSIGN(auto check, CheckAll(*partial));
+  EXPECT_EQ(check.first_damage, 0u);
+  EXPECT_EQ(check.sha256, Sha256::Of(""));
+  house.disk.SetFault(nullptr);
+
+  house.Cut(house.spool->BytesPath(partial->id()), 3999);
+  EXPECT_THAT(partial->FirstDamage(0, 3000), IsOkAndHolds(std::nullopt));
+  EXPECT_THAT(partial->FirstDamage(0, 5000), IsOkAndHolds(3000));
+  EXPECT_THAT(partial->FirstDamage(4000, 1000), IsOkAndHolds(4000));
+  ASSERT_OK_AND_ASSIGN(check, CheckAll(*partial));
+  EXPECT_EQ(check.first_damage, 3000u);
+  EXPECT_EQ(check.sha256, Sha256::Of(footage.substr(0, 3000)));
+}
+
+TEST(PartialTest, DamageCannotBeLookedForWithADamagedJournal) {
+  TestSpool house;
+  auto partial = FiveChunks(house, Footage(5000));
+  // The Synced record, behind all chunks, then that of the last chunk.
+  const std::string records = house.RecordsPath(partial->id());
+  house.Damage(records, house.SizeOf(records) - 1);
+  EXPECT_THAT(partial->FirstDamage(0, 5000), IsOkAndHolds(std::nullopt));
+  house.Damage(records, house.SizeOf(records) - 20);
+  EXPECT_THAT(partial->FirstDamage(0, 4000), IsOkAndHolds(std::nullopt));
+  EXPECT_THAT(partial->FirstDamage(4000, 1), StatusIs(StatusCode::kDataLoss));
+  EXPECT_THAT(CheckAll(*partial), StatusIs(StatusCode::kDataLoss));
+}
+
+TEST(PartialTest, CheckReadsAllBytesOnceInSteps) {
+  TestSpool house;
+  const std::string footage = Footage(5000);
+  auto partial = FiveChunks(house, footage);
+  int reads = 0;
+  CountReads(house, reads);
+  partial->BeginCheck();
+  for (const int so_far : {2, 4}) {
+    EXPECT_THAT(partial->CheckSome(1500),
+                IsOkAndHolds(testing::Eq(std::nullopt)));
+    EXPECT_EQ(reads, so_far);
+  }
+  ASSERT_OK_AND_ASSIGN(const auto check, partial->CheckSome(1500));
+  ASSERT_TRUE(check);
+  EXPECT_EQ(check->first_damage, 5000u);
+  EXPECT_EQ(check->sha256, Sha256::Of(footage));
+  EXPECT_EQ(reads, 5);
+}
+
+TEST(PartialTest, CheckOfNothingEndsAtOnce) {
+  TestSpool house;
+  ASSERT_OK_AND_ASSIGN(const auto check, CheckAll(*house.Create()));
+  EXPECT_EQ(check.first_damage, 0u);
+  EXPECT_EQ(check.sha256, Sha256::Of(""));
+}
+
+TEST(PartialTest, CheckGoesOnBehindAnErrorThatPasses) {
+  TestSpool house;
+  const std::string footage = Footage(5000);
+  auto partial = FiveChunks(house, footage);
+  partial->BeginCheck();
+  int reads = 0;
+  house.disk.SetFault([&reads](const DiskOperation& operation) {
+    const bool footage_read = operation.kind == Kind::kRead &&
+                              absl::EndsWith(operation.path, ".bytes");
+    return footage_read && ++reads == 3 ? absl::UnavailableError("no memory")
+                                        : absl::OkStatus();
+  });
+  EXPECT_THAT(partial->CheckSome(1 << 20), StatusIs(StatusCode::kUnavailable));
+  ASSERT_OK_AND_ASSIGN(const auto check, partial->CheckSome(1 << 20));
+  ASSERT_TRUE(check);
+  EXPECT_EQ(check->first_damage, 5000u);
+  EXPECT_EQ(check->sha256, Sha256::Of(footage));
+  EXPECT_EQ(reads, 6);
+}
+
+TEST(PartialTest, CheckThatNobodyBeganIsRefused) {
+  TestSpool house;
+  const std::string footage = Footage(6000);
+  auto partial = FiveChunks(house, footage);
+  const auto refused = StatusIs(StatusCode::kFailedPrecondition);
+  EXPECT_THAT(partial->CheckSome(1000), refused);
+  ASSERT_OK(CheckAll(*partial));
+  EXPECT_THAT(partial->CheckSome(1000), refused) << "it has ended";
+
+  partial->BeginCheck();
+  EXPECT_THAT(partial->CheckSome(1000),
+              IsOkAndHolds(testing::Eq(std::nullopt)));
+  ASSERT_OK(Append(*partial, footage.substr(5000)));
+  EXPECT_THAT(partial->CheckSome(1000), refused);
+
+  partial->BeginCheck();
+  EXPECT_THAT(partial->CheckSome(1000),
+              IsOkAndHolds(testing::Eq(std::nullopt)));
+  ASSERT_OK(partial->CutTo(3000));
+  EXPECT_THAT(partial->CheckSome(1000), refused);
+  ASSERT_OK_AND_ASSIGN(const auto check, CheckAll(*partial));
+  EXPECT_EQ(check.sha256, Sha256::Of(footage.substr(0, 3000)));
+}
+
+TEST(PartialTest, ChunkBehindSyncedThatCannotBeReadEndsTheGoodRun) {
+  TestSpool house;
+  auto partial = FiveChunks(house, Footage(5000));
+  ASSERT_OK(Append(*partial, Footage(1000)));
+  ASSERT_OK(partial->BeginSync());
+  partial = nullptr;
+  ASSERT_OK(house.Restart());
+  house.disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == Kind::kRead &&
+                   absl::EndsWith(operation.path, ".bytes")
+               ? absl::DataLossError("medium error")
+               : absl::OkStatus();
+  });
+  ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+  EXPECT_EQ(partial->received(), 5000u);
 }
 
 // --- going back
@@ -351,7 +532,7 @@ TEST(PartialTest, CutIsDurableBeforeAnythingFollows) {
     partial = nullptr;
     ASSERT_OK(house.RestartAfterPowerCut());
     ASSERT_OK_AND_ASSIGN(partial, house.Resume());
-    ASSERT_OK_AND_ASSIGN(const auto check, partial->CheckBytes());
+    ASSERT_OK_AND_ASSIGN(const auto check, CheckAll(*partial));
     EXPECT_EQ(check.first_damage, partial->received());
   }
 }

@@ -52,6 +52,13 @@ class Spool {
 
   // The open transfer of a recording, if there is one.
   std::optional<TransferId> Lookup(const RecordingName& name) const;
+  // What the journal of an open transfer says if it says that all bytes were
+  // there; nullopt if it does not. Nothing is opened for writing.
+  absl::StatusOr<std::optional<Unstored>> ReadFinished(
+      const TransferId& id) const;
+  // How many transfers of `principal` (SPIFFE ID) the spool keeps: open ones and
+  // those that ended in a mismatch.
+  int HeldBy(absl::string_view principal) const;
   // How many of its transfers ended in a mismatch.
   int Mismatches(const RecordingName& name) const;
 

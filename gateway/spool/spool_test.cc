@@ -97,7 +97,7 @@ TEST(SpoolTest, TransferThatWasNeverSyncedLeavesNothingInTheWay) {
     // Either it survived as far as its bytes are right, or nothing counts.
     const auto resumed = house.Resume();
     if (resumed.ok()) {
-      ASSERT_OK_AND_ASSIGN(const auto check, (*resumed)->CheckBytes());
+      ASSERT_OK_AND_ASSIGN(const auto check, CheckAll(**resumed));
       EXPECT_EQ(check.first_damage, (*resumed)->received());
     } else {
       EXPECT_THAT(resumed, StatusIs(StatusCode::kNotFound));

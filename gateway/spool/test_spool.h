@@ -14,6 +14,7 @@
 #include "base/fake_executor.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/status.h"
 #include "base/status_matchers.h"
 #include "disk/fake_disk.h"
 #include "gateway/spool/spool.h"
@@ -45,6 +46,15 @@ inline uint64_t SyncAll(Partial& partial) {
   return *offset;
 }
 
+// All steps of a check, several for a few thousand bytes.
+inline absl::StatusOr<Partial::SelfCheck> CheckAll(Partial& partial) {
+  partial.BeginCheck();
+  while (true) {
+    ASSIGN_OR_RETURN(const auto check, partial.CheckSome(1500));
+    if (check) return *check;
+  }
+}
+
 // What lies in the bytes file below received().
 inline std::string BytesOf(const Disk& disk, const Spool& spool,
                            const Partial& partial) {
@@ -73,9 +83,11 @@ struct TestSpool {
     return Restart();
   }
 
-  std::unique_ptr<Partial> Create(const RecordingName& name = Recording()) {
+  std::unique_ptr<Partial> Create(
+      const RecordingName& name = Recording(),
+      absl::string_view principal = "spiffe://test/dock/s1/d1") {
     auto partial = spool->Create({.name = name,
-                                  .principal = "spiffe://test/dock/s1/d1",
+                                  .principal = std::string(principal),
                                   .metadata = "metadata",
                                   .extension = "mp4",
                                   .priority = 2,
