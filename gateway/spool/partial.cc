@@ -107,10 +107,16 @@ absl::Status Partial::Load() {
   }
 
   uint64_t good_end = 0;
+  // The journal was on the medium up to here: chunks that a Synced record names
+  // were recorded before that sync began. Others, recorded while it ran, may
+  // lie before its record, so where that one lies says nothing.
+  uint64_t durable_end = 0;
   absl::Status failed;
-  const auto take = [&](const journal::ChunkWritten& chunk) {
+  const auto take = [&](const journal::ChunkWritten& chunk, uint64_t end) {
     if (chunk.offset != received_) return false;
-    if (chunk.offset + chunk.length > synced) {
+    if (chunk.offset + chunk.length <= synced) {
+      durable_end = end;
+    } else {
       if (chunk.offset + chunk.length > size) return false;
       const absl::StatusOr<std::optional<absl::Cord>> bytes =
           IntactBytes(*bytes_, chunk);
@@ -129,7 +135,7 @@ absl::Status Partial::Load() {
     const std::optional<journal::Record> record = journal::Decode(payload);
     if (!record) return false;
     if (const auto* chunk = std::get_if<journal::ChunkWritten>(&*record)) {
-      if (!take(*chunk)) return false;
+      if (!take(*chunk, end)) return false;
     } else if (const auto* at = std::get_if<journal::FinishedAt>(&*record)) {
       if (at->finished.size != received_) return false;
       finished_ = at->finished;
@@ -145,7 +151,7 @@ absl::Status Partial::Load() {
   // Bytes that lie behind them stay until they are written over or
   // RecordFinished cuts them off: the file may be one that is stored already,
   // and that is never cut on a journal's word alone.
-  return absl::OkStatus();
+  return records_->WriteAnew(durable_end);
 }
 
 absl::Status Partial::Append(const absl::Cord& data, uint32_t crc32c) {
@@ -292,9 +298,10 @@ absl::Status Partial::CutTo(uint64_t offset) {
 
 absl::Status Partial::RecordFinished(const Finished& finished,
                                      absl::string_view target) {
-  // A write that failed half-way and was not repeated may have left more.
-  ASSIGN_OR_RETURN(const uint64_t size, bytes_->Size());
-  if (size != received_) RETURN_IF_ERROR(bytes_->Truncate(received_));
+  // A write that failed half-way and was not repeated may have left more; and
+  // where the file seems to end already, an earlier process may have cut it and
+  // died behind a sync that failed.
+  RETURN_IF_ERROR(bytes_->Truncate(received_));
   records_->Append(journal::Encode(journal::FinishedAt{
       .finished = finished, .target = std::string(target)}));
   finished_ = finished;

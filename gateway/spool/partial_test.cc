@@ -657,6 +657,104 @@ TEST(PartialTest, SyncThatFailedUnheardBeforeAKillWasForgotten) {
   }
 }
 
+// What the journal said behind its last Synced seemed to be there, and a later
+// sync found nothing to do.
+TEST(PartialTest, JournalWhoseSyncFailedUnheardBeforeAKillWasForgotten) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    for (const uint64_t synced_before : {0, 5000}) {
+      // A chunk that arrives during a sync is recorded before its Synced.
+      for (const bool during_sync : {false, true}) {
+        SCOPED_TRACE(absl::StrCat("seed ", seed, ", synced ", synced_before,
+                                  during_sync ? ", chunk during a sync" : ""));
+        TestSpool house(seed);
+        const std::string footage = Footage(9000);
+        auto partial =
+            synced_before > 0 ? FiveChunks(house, footage) : house.Create();
+        if (synced_before == 0) {
+          // So that the names are not what is lost.
+          ASSERT_OK(house.disk.SyncDirectory(TestSpool::kDirectory));
+        }
+        if (during_sync) {
+          ASSERT_OK(
+              Append(*partial, footage.substr(partial->received(), 1000)));
+          ASSERT_OK_AND_ASSIGN(const uint64_t offset, partial->BeginSync());
+          ASSERT_OK(
+              Append(*partial, footage.substr(partial->received(), 1000)));
+          ASSERT_OK(partial->Sync());
+          partial->EndSync(offset);
+        } else {
+          ASSERT_OK(Append(*partial, footage.substr(partial->received())));
+        }
+        ASSERT_OK(partial->BeginSync());
+        house.disk.SetFault([](const DiskOperation& operation) {
+          return operation.kind == Kind::kSync &&
+                         absl::EndsWith(operation.path, ".records")
+                     ? absl::DataLossError("medium error")
+                     : absl::OkStatus();
+        });
+        EXPECT_THAT(partial->Sync(), StatusIs(StatusCode::kDataLoss));
+        house.disk.SetFault(nullptr);
+        const uint64_t received = partial->received();
+        partial = nullptr;  // killed before it could set the transfer aside
+        ASSERT_OK(house.Restart());
+        ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+        EXPECT_EQ(partial->received(), received);
+        EXPECT_EQ(SyncAll(*partial), received);
+        partial = nullptr;
+        ASSERT_OK(house.RestartAfterPowerCut());
+        ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+        EXPECT_EQ(partial->received(), received);
+        EXPECT_EQ(BytesOf(house.disk, *house.spool, *partial),
+                  footage.substr(0, received));
+      }
+    }
+  }
+}
+
+// The file seemed to end where its bytes do, and was longer on the medium.
+TEST(PartialTest, CutOfAFinishWhoseSyncFailedUnheardWasForgotten) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    SCOPED_TRACE(seed);
+    TestSpool house(seed);
+    const std::string footage = Footage(5000);
+    auto partial = FiveChunks(house, footage);
+    const std::string path = house.spool->BytesPath(partial->id());
+    house.Cut(path, 7000);  // as a write that failed half-way leaves it
+    const Finished finished = {.size = 5000, .sha256 = Sha256::Of(footage)};
+    ASSERT_OK(partial->RecordFinished(finished, "/store/x"));
+    ASSERT_OK(partial->BeginSync());
+    house.disk.SetFault([](const DiskOperation& operation) {
+      return operation.kind == Kind::kSync &&
+                     absl::EndsWith(operation.path, ".bytes")
+                 ? absl::DataLossError("medium error")
+                 : absl::OkStatus();
+    });
+    EXPECT_THAT(partial->Sync(), StatusIs(StatusCode::kDataLoss));
+    house.disk.SetFault(nullptr);
+    partial = nullptr;
+    ASSERT_OK(house.Restart());
+    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+    ASSERT_OK(partial->RecordFinished(finished, "/store/x"));
+    SyncAll(*partial);
+    partial = nullptr;
+    ASSERT_OK(house.RestartAfterPowerCut());
+    EXPECT_EQ(house.SizeOf(path), 5000u);
+  }
+}
+
+TEST(PartialTest, ResumeThatCannotMakeTheJournalDurableFails) {
+  TestSpool house;
+  FiveChunks(house, Footage(5000));
+  ASSERT_OK(house.Restart());
+  house.disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == Kind::kSync &&
+                   absl::EndsWith(operation.path, ".records")
+               ? absl::DataLossError("medium error")
+               : absl::OkStatus();
+  });
+  EXPECT_THAT(house.Resume(), StatusIs(StatusCode::kDataLoss));
+}
+
 TEST(PartialTest, NamesAreSyncedOnceAProcess) {
   TestSpool house;
   auto partial = house.Create();
