@@ -122,4 +122,24 @@ std::optional<Record> Decode(absl::string_view payload) {
   return Unknown{};
 }
 
+bool Summary::Add(const std::optional<Record>& record) {
+  if (!record) return false;
+  if (!begun) {
+    const auto* first = std::get_if<Begun>(&*record);
+    if (first == nullptr) return false;
+    begun = *first;
+  } else if (const auto* chunk = std::get_if<ChunkWritten>(&*record)) {
+    // The recording went on behind it, whatever became of these bytes.
+    finished.reset();
+    if (chunk->offset != received) return false;
+    received += chunk->length;
+  } else if (const auto* at = std::get_if<FinishedAt>(&*record)) {
+    if (at->finished.size != received) return false;
+    finished = at->finished;
+  } else if (std::holds_alternative<Mismatch>(*record)) {
+    mismatched = true;
+  }
+  return true;
+}
+
 }  // namespace schleuse::journal

@@ -44,6 +44,18 @@ std::string Encode(const Record& record);
 // nullopt: the payload, though its frame was intact, makes no sense.
 std::optional<Record> Decode(absl::string_view payload);
 
+// What the records of one journal add up to, without a look at the bytes.
+struct Summary {
+  std::optional<Begun> begun;
+  uint64_t received = 0;
+  std::optional<Finished> finished;
+  bool mismatched = false;
+
+  // Takes the next record. False: it contradicts those before it; neither it
+  // nor any behind it counts.
+  bool Add(const std::optional<Record>& record);
+};
+
 }  // namespace schleuse::journal
 
 #endif  // SCHLEUSE_GATEWAY_SPOOL_JOURNAL_H_

@@ -146,5 +146,76 @@ TEST(JournalTest, AnyBytesAreDecodedOrRefused) {
   }
 }
 
+// --- what a journal adds up to ---
+
+Begun SomeBegun() {
+  return std::get<Begun>(*Decode(BegunProto().SerializeAsString()));
+}
+FinishedAt FinishedWith(uint64_t size) {
+  return {.finished = {.size = size, .sha256 = kOne}, .target = "/store/x"};
+}
+
+TEST(SummaryTest, AddsUpWhatAJournalSays) {
+  Summary summary;
+  EXPECT_TRUE(summary.Add(SomeBegun()));
+  EXPECT_TRUE(summary.Add(ChunkWritten{0, 1000, 1}));
+  EXPECT_TRUE(summary.Add(SyncedTo{1000}));
+  EXPECT_TRUE(summary.Add(Unknown{}));
+  EXPECT_TRUE(summary.Add(ChunkWritten{1000, 500, 2}));
+  EXPECT_EQ(summary.received, 1500u);
+  EXPECT_FALSE(summary.finished);
+  EXPECT_TRUE(summary.Add(FinishedWith(1500)));
+  EXPECT_TRUE(summary.Add(SyncedTo{1500}));
+  ASSERT_TRUE(summary.finished);
+  EXPECT_EQ(summary.finished->sha256, kOne);
+  EXPECT_FALSE(summary.mismatched);
+  EXPECT_TRUE(summary.Add(Mismatch{1, kOne, 1500, kTwo, kAt}));
+  EXPECT_TRUE(summary.mismatched);
+}
+
+TEST(SummaryTest, JournalThatDoesNotBeginWithBegunSaysNothing) {
+  for (const Record& first :
+       {Record(ChunkWritten{0, 1000, 1}), Record(Unknown{})}) {
+    Summary summary;
+    EXPECT_FALSE(summary.Add(first));
+    EXPECT_FALSE(summary.begun);
+  }
+}
+
+TEST(SummaryTest, RecordThatMakesNoSenseEndsIt) {
+  Summary summary;
+  EXPECT_TRUE(summary.Add(SomeBegun()));
+  EXPECT_FALSE(summary.Add(std::nullopt));
+}
+
+TEST(SummaryTest, ChunkThatLeavesAGapEndsIt) {
+  Summary summary;
+  EXPECT_TRUE(summary.Add(SomeBegun()));
+  EXPECT_TRUE(summary.Add(ChunkWritten{0, 1000, 1}));
+  EXPECT_FALSE(summary.Add(ChunkWritten{1001, 10, 1}));
+  EXPECT_EQ(summary.received, 1000u);
+}
+
+TEST(SummaryTest, FinishThatTheChunksDoNotAddUpToIsNotBelieved) {
+  for (const uint64_t size : {0, 999, 1001}) {
+    Summary summary;
+    EXPECT_TRUE(summary.Add(SomeBegun()));
+    EXPECT_TRUE(summary.Add(ChunkWritten{0, 1000, 1}));
+    EXPECT_FALSE(summary.Add(FinishedWith(size)));
+    EXPECT_FALSE(summary.finished);
+  }
+}
+
+TEST(SummaryTest, ChunkBehindAFinishTakesItBack) {
+  for (const uint64_t offset : {1000, 2000}) {
+    Summary summary;
+    EXPECT_TRUE(summary.Add(SomeBegun()));
+    EXPECT_TRUE(summary.Add(ChunkWritten{0, 1000, 1}));
+    EXPECT_TRUE(summary.Add(FinishedWith(1000)));
+    EXPECT_EQ(summary.Add(ChunkWritten{offset, 10, 1}), offset == 1000);
+    EXPECT_FALSE(summary.finished);
+  }
+}
+
 }  // namespace
 }  // namespace schleuse::journal

@@ -111,8 +111,10 @@ absl::Status Partial::Load() {
   // were recorded before that sync began. Others, recorded while it ran, may
   // lie before its record, so where that one lies says nothing.
   uint64_t durable_end = 0;
+  std::optional<uint64_t> finish_begin;
   absl::Status failed;
   const auto take = [&](const journal::ChunkWritten& chunk, uint64_t end) {
+    finished_.reset();  // whether its own bytes are there or not
     if (chunk.offset != received_) return false;
     if (chunk.offset + chunk.length <= synced) {
       durable_end = end;
@@ -129,6 +131,7 @@ absl::Status Partial::Load() {
       if (!failed.ok()) return false;
     }
     received_ += chunk.length;
+    finish_begin.reset();
     return true;
   };
   RETURN_IF_ERROR(records_->Read([&](absl::string_view payload, uint64_t end) {
@@ -139,12 +142,15 @@ absl::Status Partial::Load() {
     } else if (const auto* at = std::get_if<journal::FinishedAt>(&*record)) {
       if (at->finished.size != received_) return false;
       finished_ = at->finished;
+      if (!finish_begin) finish_begin = good_end;
     }
     good_end = end;
     return true;
   }));
   RETURN_IF_ERROR(failed);
   if (received_ < synced) return JournalEndsAt(id_, received_, synced);
+  // A finish stays taken back though the chunk that did it is cut off.
+  if (finish_begin && !finished_) good_end = *finish_begin;
   if (good_end != records_->end() || records_->has_tail()) {
     RETURN_IF_ERROR(records_->CutTo(good_end));
   }
@@ -160,6 +166,7 @@ absl::Status Partial::Append(const absl::Cord& data, uint32_t crc32c) {
   records_->Append(journal::Encode(journal::ChunkWritten{
       .offset = received_, .length = data.size(), .crc32c = crc32c}));
   received_ += data.size();
+  finished_.reset();
   check_.reset();
   return absl::OkStatus();
 }
@@ -271,18 +278,20 @@ absl::Status Partial::CutTo(uint64_t offset) {
   RETURN_IF_ERROR(records_->Flush());
   uint64_t kept = 0;
   uint64_t kept_end = 0;
+  bool finished = false;
   RETURN_IF_ERROR(records_->Read([&](absl::string_view payload, uint64_t end) {
     const std::optional<journal::Record> record = journal::Decode(payload);
     if (!record) return false;
     if (const auto* chunk = std::get_if<journal::ChunkWritten>(&*record)) {
       if (chunk->offset + chunk->length > offset) return false;
       kept = chunk->offset + chunk->length;
+      finished = false;  // took it back
     } else if (const auto* to = std::get_if<journal::SyncedTo>(&*record)) {
       if (to->offset > offset) return false;
     } else if (std::holds_alternative<journal::FinishedAt>(*record)) {
-      return false;
+      finished = true;
     }
-    kept_end = end;
+    if (!finished) kept_end = end;
     return true;
   }));
   RETURN_IF_ERROR(records_->CutTo(kept_end));

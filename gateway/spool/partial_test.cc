@@ -551,6 +551,32 @@ TEST(PartialTest, CutTakesAFinishBack) {
   EXPECT_TRUE(unstored.empty());
 }
 
+TEST(PartialTest, CutBehindAFinishThatWasTakenBackKeepsWhatCameAfterIt) {
+  TestSpool house;
+  const std::string footage = Footage(8000);
+  auto partial = FiveChunks(house, footage);
+  ASSERT_OK(partial->RecordFinished(
+      {.size = 5000, .sha256 = Sha256::Of(footage.substr(0, 5000))},
+      "/store/x"));
+  SyncAll(*partial);
+  for (uint64_t at = 5000; at < 8000; at += 1000) {
+    ASSERT_OK(Append(*partial, footage.substr(at, 1000)));
+  }
+  SyncAll(*partial);
+  ASSERT_OK(partial->CutTo(7000));
+  EXPECT_EQ(partial->received(), 7000u);
+  partial = nullptr;
+  EXPECT_THAT(house.Restart(), IsOkAndHolds(testing::IsEmpty()));
+  ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+  EXPECT_EQ(partial->received(), 7000u);
+  EXPECT_FALSE(partial->finished());
+  // And where nothing came after it, the finish goes.
+  ASSERT_OK(partial->CutTo(5000));
+  EXPECT_EQ(partial->received(), 5000u);
+  partial = nullptr;
+  EXPECT_THAT(house.Restart(), IsOkAndHolds(testing::IsEmpty()));
+}
+
 // --- a full disk, a failing one
 // -----------------------------------------------------------
 
@@ -793,6 +819,66 @@ TEST(PartialTest, FinishSurvivesOnlyWithAllItsBytes) {
       EXPECT_EQ(BytesOf(house.disk, *house.spool, *partial), footage);
     }
   }
+}
+
+// The file went on behind it, and a restart stored what was the whole once.
+TEST(PartialTest, FinishCountedAlthoughChunksCameBehindIt) {
+  TestSpool house;
+  const std::string footage = Footage(6000);
+  auto partial = FiveChunks(house, footage);
+  ASSERT_OK(partial->RecordFinished(
+      {.size = 5000, .sha256 = Sha256::Of(footage.substr(0, 5000))},
+      "/store/x"));
+  SyncAll(*partial);
+  ASSERT_OK(Append(*partial, footage.substr(5000)));
+  EXPECT_FALSE(partial->finished());
+  SyncAll(*partial);
+  partial = nullptr;
+  EXPECT_THAT(house.Restart(), IsOkAndHolds(testing::IsEmpty()));
+  ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+  EXPECT_EQ(partial->received(), 6000u);
+  EXPECT_FALSE(partial->finished());
+  // It may finish anew.
+  ASSERT_OK(partial->RecordFinished(
+      {.size = 6000, .sha256 = Sha256::Of(footage)}, "/store/x"));
+  SyncAll(*partial);
+  ASSERT_OK_AND_ASSIGN(const auto unstored, house.RestartAfterPowerCut());
+  ASSERT_EQ(unstored.size(), 1u);
+  EXPECT_EQ(unstored[0].finished.size, 6000u);
+}
+
+// Cutting that chunk off left a journal that said finished again.
+TEST(PartialTest, FinishCameBackWithTheLossOfTheChunkBehindIt) {
+  TestSpool house;
+  const std::string footage = Footage(6000);
+  auto partial = FiveChunks(house, footage);
+  ASSERT_OK(partial->RecordFinished(
+      {.size = 5000, .sha256 = Sha256::Of(footage.substr(0, 5000))},
+      "/store/x"));
+  SyncAll(*partial);
+  ASSERT_OK(Append(*partial, footage.substr(5000)));
+  ASSERT_OK(partial->BeginSync());
+  house.Damage(house.spool->BytesPath(partial->id()), 5500);
+  partial = nullptr;
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(house.Restart(), IsOkAndHolds(testing::IsEmpty()));
+    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+    EXPECT_EQ(partial->received(), 5000u);
+    EXPECT_FALSE(partial->finished());
+  }
+}
+
+TEST(PartialTest, AppendThatFailsTakesNoFinishBack) {
+  TestSpool house;
+  const std::string footage = Footage(5000);
+  auto partial = FiveChunks(house, footage);
+  ASSERT_OK(partial->RecordFinished(
+      {.size = 5000, .sha256 = Sha256::Of(footage)}, "/store/x"));
+  SyncAll(*partial);
+  house.disk.SetCapacity(1);
+  EXPECT_THAT(Append(*partial, footage),
+              StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_TRUE(partial->finished());
 }
 
 }  // namespace
