@@ -1,6 +1,6 @@
 #include "gateway/spool/spool.h"
 
-#include <set>
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -28,18 +28,16 @@ std::optional<TransferId> IdOf(absl::string_view name,
   return *std::move(id);
 }
 
+// The files are not to blame: a later start reads them.
+bool PassesByItself(const absl::Status& read) {
+  return absl::IsUnavailable(read) || absl::IsResourceExhausted(read);
+}
+
 absl::Status OkIfNotFound(const absl::Status& status) {
   return absl::IsNotFound(status) ? absl::OkStatus() : status;
 }
 
 }  // namespace
-
-// What a journal says of a transfer, without a look at its bytes.
-struct Spool::Leftover {
-  std::optional<Begun> begun;
-  std::optional<Finished> finished;
-  bool mismatched = false;
-};
 
 Spool::Spool(Disk& disk, absl::string_view directory, Random& random)
     : disk_(disk), directory_(directory), random_(random) {}
@@ -52,116 +50,147 @@ std::string Spool::RecordsPath(const TransferId& id) const {
   return JoinPath(directory_, absl::StrCat(id.ToString(), kRecordsSuffix));
 }
 
-absl::StatusOr<Spool::Leftover> Spool::ReadLeftover(
-    const TransferId& id) const {
-  Leftover leftover;
-  const auto visit = [&leftover](absl::string_view payload, uint64_t) {
-    std::optional<journal::Record> record = journal::Decode(payload);
-    if (!record) return false;
-    if (auto* begun = std::get_if<Begun>(&*record)) {
-      leftover.begun = std::move(*begun);
-    } else if (auto* at = std::get_if<journal::FinishedAt>(&*record)) {
-      leftover.finished = at->finished;
-    } else if (std::holds_alternative<journal::Mismatch>(*record)) {
-      leftover.mismatched = true;
-    }
-    return true;
-  };
-  RETURN_IF_ERROR(RecordFile::Open(disk_, RecordsPath(id), visit).status());
-  return leftover;
+absl::Status Spool::ReadJournal(const TransferId& id,
+                                journal::Summary& summary) const {
+  return RecordFile::Visit(disk_, RecordsPath(id),
+                           [&summary](absl::string_view payload, uint64_t) {
+                             return summary.Add(journal::Decode(payload));
+                           });
 }
 
 absl::StatusOr<std::vector<Unstored>> Spool::Recover() {
   ASSIGN_OR_RETURN(const std::vector<std::string> names,
                    disk_.List(directory_));
-  std::set<TransferId> with_bytes;
-  std::set<TransferId> with_records;
-  std::set<TransferId> aside;
-  for (const std::string& name : names) {
-    if (const auto id = IdOf(name, kBytesSuffix)) with_bytes.insert(*id);
-    if (const auto id = IdOf(name, kRecordsSuffix)) with_records.insert(*id);
-    if (const auto id = IdOf(name, kBytesAsideSuffix)) aside.insert(*id);
-    if (const auto id = IdOf(name, kRecordsAsideSuffix)) aside.insert(*id);
-  }
-  for (const TransferId& id : aside) {
-    // A crash came between its two renamings.
-    const bool half = with_bytes.erase(id) + with_records.erase(id) > 0;
-    if (half) RETURN_IF_ERROR(RenameAside(id));
-  }
-  for (const TransferId& id : with_bytes) {
-    // The first Ack needs both names durable, and Remove takes the records
-    // first: nobody was promised these bytes, or the store has them.
-    if (!with_records.contains(id)) {
-      RETURN_IF_ERROR(disk_.Remove(BytesPath(id)));
-    }
-  }
-
-  struct Candidate {
-    TransferId id;
-    Leftover leftover;
+  const auto there = [&names](const TransferId& id, absl::string_view suffix) {
+    return std::binary_search(names.begin(), names.end(),
+                              absl::StrCat(id.ToString(), suffix));
   };
-  std::map<RecordingName, Candidate> open;
-  for (const TransferId& id : with_records) {
-    const absl::StatusOr<Leftover> leftover = ReadLeftover(id);
-    if (!leftover.ok() && !absl::IsDataLoss(leftover.status())) {
-      return Annotate(leftover.status(), "recovering ", RecordsPath(id));
-    }
-    if (!leftover.ok() || !leftover->begun) {
-      // Begun records are written with the first sync: without one, nobody was
-      // promised anything.
-      ASSIGN_OR_RETURN(const FileInfo records, disk_.Stat(RecordsPath(id)));
-      if (records.size <= RecordFile::kHeaderBytes) {
-        RETURN_IF_ERROR(disk_.Remove(RecordsPath(id)));
-        RETURN_IF_ERROR(OkIfNotFound(disk_.Remove(BytesPath(id))));
-        continue;
-      }
-      // Torn before its first sync, or damaged: which, nobody can tell.
-      Log(Severity::kWarning, "spool: journal unreadable, set aside",
-          {{"transfer_id", id.ToString()},
-           {"reason", leftover.status().message()}});
-      RETURN_IF_ERROR(RenameAside(id));
-      continue;
-    }
-    const RecordingName& name = leftover->begun->name;
-    if (leftover->mismatched) {
-      MutexLock lock(mutex_);
-      ++index_[name].mismatches;
-      continue;
-    }
-    auto [place, is_new] = open.try_emplace(name, Candidate{id, *leftover});
-    if (is_new) continue;
-    // Two of one recording: one could not be set aside when its disk failed.
-    // The finished one counts, else the younger.
-    const bool newer =
-        std::pair(leftover->finished.has_value(), leftover->begun->at) >
-        std::pair(place->second.leftover.finished.has_value(),
-                  place->second.leftover.begun->at);
-    const TransferId loser = newer ? place->second.id : id;
-    if (newer) place->second = Candidate{id, *leftover};
-    Log(Severity::kWarning, "spool: second transfer of a recording set aside",
-        {{"transfer_id", loser.ToString()}, {"recording", name.ToString()}});
-    RETURN_IF_ERROR(RenameAside(loser));
-  }
-
   std::vector<Unstored> unstored;
-  MutexLock lock(mutex_);
-  for (auto& [name, candidate] : open) {
-    const bool bytes_missing = !with_bytes.contains(candidate.id);
-    if (candidate.leftover.finished) {
-      unstored.push_back({.id = candidate.id,
-                          .name = name,
-                          .extension = candidate.leftover.begun->extension,
-                          .finished = *candidate.leftover.finished,
-                          .bytes_missing = bytes_missing});
-    }
-    if (!bytes_missing || candidate.leftover.finished) {
-      index_[name].open = candidate.id;
-    } else {
-      // Names before the first sync: nobody was promised anything.
-      RETURN_IF_ERROR(disk_.Remove(RecordsPath(candidate.id)));
+  for (const std::string& name : names) {
+    std::optional<TransferId> id = IdOf(name, kRecordsSuffix);
+    const bool records = id.has_value();
+    if (!records) id = IdOf(name, kBytesSuffix);
+    if (!id) continue;
+    if (there(*id, kBytesAsideSuffix) || there(*id, kRecordsAsideSuffix)) {
+      // A crash came between its two renamings.
+      RETURN_IF_ERROR(RecoverAside(*id));
+    } else if (records) {
+      RETURN_IF_ERROR(RecoverTransfer(*id, there(*id, kBytesSuffix), unstored));
+    } else if (!there(*id, kRecordsSuffix)) {
+      // The first Ack needs both names durable, and Remove takes the records
+      // first: nobody was promised these bytes, or the store has them.
+      RETURN_IF_ERROR(RecoverRemoval(*id));
     }
   }
   return unstored;
+}
+
+absl::Status Spool::RecoverTransfer(const TransferId& id, bool has_bytes,
+                                    std::vector<Unstored>& unstored) {
+  journal::Summary summary;
+  const absl::Status read = ReadJournal(id, summary);
+  if (absl::IsFailedPrecondition(read)) {
+    return Annotate(read,
+                    "a journal that this program must not touch; start the "
+                    "version of Schleuse that wrote it, or move both files of "
+                    "transfer ",
+                    id.ToString(), " out of the spool");
+  }
+  if (PassesByItself(read)) {
+    return Annotate(read, "recovering ", RecordsPath(id));
+  }
+  if (!read.ok() || !summary.begun) return RecoverUnreadable(id, read);
+
+  const Begun& begun = *summary.begun;
+  if (summary.mismatched) {
+    MutexLock lock(mutex_);
+    ++index_[begun.name].mismatches;
+    Hold(begun.principal);
+    return absl::OkStatus();
+  }
+  // Names before the first sync: nobody was promised anything.
+  if (!has_bytes && !summary.finished) return RecoverRemoval(id);
+
+  if (const std::optional<TransferId> other = Lookup(begun.name)) {
+    ASSIGN_OR_RETURN(const bool wins, WinsOver(*other, summary));
+    const TransferId& loser = wins ? *other : id;
+    Log(Severity::kWarning, "spool: second transfer of a recording set aside",
+        {{"transfer_id", loser.ToString()},
+         {"recording", begun.name.ToString()}});
+    if (!wins) return RecoverAside(id);
+    Forget(begun.name, *other);
+    std::erase_if(unstored, [&other](const Unstored& finished) {
+      return finished.id == *other;
+    });
+    RETURN_IF_ERROR(RecoverAside(*other));
+  }
+  Index(begun, id);
+  if (summary.finished) {
+    unstored.push_back({.id = id,
+                        .name = begun.name,
+                        .extension = begun.extension,
+                        .finished = *summary.finished,
+                        .bytes_missing = !has_bytes});
+  }
+  return absl::OkStatus();
+}
+
+// It stays out of the index: which recording it was of, nobody knows for sure.
+absl::Status Spool::RecoverUnreadable(const TransferId& id,
+                                      const absl::Status& why) {
+  const bool damaged = why.ok() || absl::IsDataLoss(why);
+  if (damaged) {
+    // Begun records are written with the first sync: without one, nobody was
+    // promised anything.
+    const absl::StatusOr<FileInfo> records = disk_.Stat(RecordsPath(id));
+    if (records.ok() && records->size <= RecordFile::kHeaderBytes) {
+      return RecoverRemoval(id);
+    }
+  }
+  Log(Severity::kAlarm,
+      damaged ? "spool: journal unreadable, set aside"
+              : "spool: journal cannot be read, left for the next start",
+      {{"transfer_id", id.ToString()},
+       {"reason", why.ok() ? "its beginning is damaged" : why.message()}});
+  // Torn before its first sync, or damaged: which, nobody can tell, and neither
+  // mends itself. Anything else (rights, most likely) lies outside of the
+  // files: once a person has put it right the next start goes on with them, and
+  // until then nothing opens them.
+  return damaged ? RecoverAside(id) : absl::OkStatus();
+}
+
+// Of two transfers of one recording (one could not be set aside when its disk
+// failed) the finished one counts, else the younger. `other` is read again: to
+// keep what every journal says would take too much memory.
+absl::StatusOr<bool> Spool::WinsOver(const TransferId& other,
+                                     const journal::Summary& summary) const {
+  journal::Summary others;
+  const absl::Status read = ReadJournal(other, others);
+  if (PassesByItself(read)) {
+    return Annotate(read, "recovering ", RecordsPath(other));
+  }
+  if (!read.ok() || !others.begun) return true;
+  return std::pair(summary.finished.has_value(), summary.begun->at) >
+         std::pair(others.finished.has_value(), others.begun->at);
+}
+
+absl::Status Spool::RecoverAside(const TransferId& id) {
+  const absl::Status renamed = RenameAside(id);
+  if (renamed.ok() || absl::IsUnavailable(renamed)) return renamed;
+  Log(Severity::kAlarm, "spool: a transfer cannot be set aside",
+      {{"transfer_id", id.ToString()}, {"reason", renamed.message()}});
+  return absl::OkStatus();
+}
+
+// Of what nobody was promised. What cannot be removed now is found again by the
+// next start.
+absl::Status Spool::RecoverRemoval(const TransferId& id) {
+  absl::Status removed = OkIfNotFound(disk_.Remove(RecordsPath(id)));
+  if (removed.ok()) removed = OkIfNotFound(disk_.Remove(BytesPath(id)));
+  if (removed.ok() || absl::IsUnavailable(removed)) return removed;
+  Log(Severity::kWarning, "spool: a leftover cannot be removed",
+      {{"transfer_id", id.ToString()}, {"reason", removed.message()}});
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<Partial>> Spool::Create(const Begun& begun) {
@@ -175,10 +204,7 @@ absl::StatusOr<std::unique_ptr<Partial>> Spool::Create(const Begun& begun) {
     return records.status();
   }
   (*records)->Append(journal::Encode(begun));
-  {
-    MutexLock lock(mutex_);
-    index_[begun.name].open = id;
-  }
+  Index(begun, id);
   return std::unique_ptr<Partial>(
       new Partial(id, begun, std::move(bytes), *std::move(records), disk_,
                   directory_, /*names_are_durable=*/false));
@@ -215,7 +241,28 @@ absl::StatusOr<std::unique_ptr<Partial>> Spool::Resume(const TransferId& id) {
 std::optional<TransferId> Spool::Lookup(const RecordingName& name) const {
   MutexLock lock(mutex_);
   const auto entry = index_.find(name);
-  return entry == index_.end() ? std::nullopt : entry->second.open;
+  if (entry == index_.end() || !entry->second.open) return std::nullopt;
+  return entry->second.open->id;
+}
+
+absl::StatusOr<std::optional<Unstored>> Spool::ReadFinished(
+    const TransferId& id) const {
+  journal::Summary summary;
+  RETURN_IF_ERROR(ReadJournal(id, summary));
+  if (!summary.finished || summary.mismatched) return std::nullopt;
+  const absl::Status bytes = disk_.Stat(BytesPath(id)).status();
+  RETURN_IF_ERROR(OkIfNotFound(bytes));
+  return Unstored{.id = id,
+                  .name = summary.begun->name,
+                  .extension = summary.begun->extension,
+                  .finished = *summary.finished,
+                  .bytes_missing = absl::IsNotFound(bytes)};
+}
+
+int Spool::HeldBy(absl::string_view principal) const {
+  MutexLock lock(mutex_);
+  const auto held = held_.find(principal);
+  return held == held_.end() ? 0 : held->second;
 }
 
 int Spool::Mismatches(const RecordingName& name) const {
@@ -224,11 +271,31 @@ int Spool::Mismatches(const RecordingName& name) const {
   return entry == index_.end() ? 0 : entry->second.mismatches;
 }
 
+void Spool::Index(const Begun& begun, const TransferId& id) {
+  MutexLock lock(mutex_);
+  std::optional<Open>& open = index_[begun.name].open;
+  if (open) Release(open->by);
+  open = Open{.id = id, .by = Hold(begun.principal)};
+}
+
+Spool::Held::iterator Spool::Hold(absl::string_view principal) {
+  const Held::iterator held = held_.try_emplace(std::string(principal)).first;
+  ++held->second;
+  return held;
+}
+
+void Spool::Release(Held::iterator held) {
+  if (--held->second == 0) held_.erase(held);
+}
+
 void Spool::Forget(const RecordingName& name, const TransferId& id) {
   MutexLock lock(mutex_);
   const auto entry = index_.find(name);
-  if (entry == index_.end() || entry->second.open != id) return;
-  entry->second.open.reset();
+  if (entry == index_.end()) return;
+  std::optional<Open>& open = entry->second.open;
+  if (!open || open->id != id) return;
+  Release(open->by);
+  open.reset();
   if (entry->second.mismatches == 0) index_.erase(entry);
 }
 
@@ -255,11 +322,11 @@ absl::Status Spool::RenameAside(const TransferId& id) {
 }
 
 void Spool::CloseMismatched(const RecordingName& name, const TransferId& id) {
-  {
-    MutexLock lock(mutex_);
-    ++index_[name].mismatches;
-  }
-  Forget(name, id);
+  MutexLock lock(mutex_);
+  Entry& entry = index_[name];
+  ++entry.mismatches;
+  // Its principal goes on holding it.
+  if (entry.open && entry.open->id == id) entry.open.reset();
 }
 
 absl::StatusOr<uint64_t> Spool::FreeBytes() const {

@@ -5,6 +5,7 @@
 #define SCHLEUSE_GATEWAY_SPOOL_SPOOL_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +23,10 @@
 #include "gateway/spool/partial.h"
 
 namespace schleuse {
+
+namespace journal {
+struct Summary;
+}
 
 // A transfer that was finished and that nobody has seen stored.
 struct Unstored {
@@ -42,6 +47,11 @@ class Spool {
   // Reads what an earlier process left, builds the index below, and removes
   // what nobody was promised. Reads journals, not footage. Once, first.
   // Returns the transfers whose bytes were all there: to be stored now.
+  // One transfer that cannot be read, or not be set aside, is an alarm in the
+  // log and stays out of the index; the others do not wait for it.
+  //   FailedPrecondition  a journal is of a version that this program does not
+  //                       know: a person has to decide
+  //   Unavailable, ResourceExhausted  no fault of the files: start again
   absl::StatusOr<std::vector<Unstored>> Recover();
 
   // Begins a transfer for a recording that has none.
@@ -53,11 +63,12 @@ class Spool {
   // The open transfer of a recording, if there is one.
   std::optional<TransferId> Lookup(const RecordingName& name) const;
   // What the journal of an open transfer says if it says that all bytes were
-  // there; nullopt if it does not. Nothing is opened for writing.
+  // there; nullopt if it does not. Nothing is opened for writing. Errors are
+  // those of reading it.
   absl::StatusOr<std::optional<Unstored>> ReadFinished(
       const TransferId& id) const;
-  // How many transfers of `principal` (SPIFFE ID) the spool keeps: open ones and
-  // those that ended in a mismatch.
+  // How many transfers of `principal` (SPIFFE ID) the spool keeps: open ones
+  // and those that ended in a mismatch.
   int HeldBy(absl::string_view principal) const;
   // How many of its transfers ended in a mismatch.
   int Mismatches(const RecordingName& name) const;
@@ -78,14 +89,35 @@ class Spool {
   absl::StatusOr<uint64_t> FreeBytes() const;
 
  private:
+  // How many transfers each principal holds; those that hold none are not in
+  // it.
+  using Held = std::map<std::string, int, std::less<>>;
+  struct Open {
+    TransferId id;
+    Held::iterator by;
+  };
   struct Entry {
-    std::optional<TransferId> open;
+    std::optional<Open> open;
     int mismatches = 0;
   };
   std::string RecordsPath(const TransferId& id) const;
-  struct Leftover;
-  absl::StatusOr<Leftover> ReadLeftover(const TransferId& id) const;
+  absl::Status ReadJournal(const TransferId& id,
+                           journal::Summary& summary) const;
+
+  // Steps of Recover. Their errors stop it.
+  absl::Status RecoverTransfer(const TransferId& id, bool has_bytes,
+                               std::vector<Unstored>& unstored);
+  absl::Status RecoverUnreadable(const TransferId& id, const absl::Status& why);
+  absl::StatusOr<bool> WinsOver(const TransferId& other,
+                                const journal::Summary& summary) const;
+  absl::Status RecoverAside(const TransferId& id);
+  absl::Status RecoverRemoval(const TransferId& id);
+
   absl::Status RenameAside(const TransferId& id);
+  void Index(const Begun& begun, const TransferId& id);
+  Held::iterator Hold(absl::string_view principal)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Release(Held::iterator held) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Forget(const RecordingName& name, const TransferId& id);
 
   Disk& disk_;
@@ -93,6 +125,7 @@ class Spool {
   Random& random_;
   mutable Mutex mutex_;
   std::map<RecordingName, Entry> index_ ABSL_GUARDED_BY(mutex_);
+  Held held_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace schleuse
