@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/failpoint.h"
@@ -12,13 +13,11 @@ namespace {
 
 constexpr absl::string_view kBytesPrefix = "recording.";
 constexpr uint64_t kReadBytes = 1 << 20;
+// Hashed in one step of a commit: some ten milliseconds.
+constexpr uint64_t kStepBytes = 8 << 20;
 
 // Camera directories remembered as durable; beyond that the memory starts anew.
 constexpr size_t kDurableCamerasMax = 10'000;
-
-absl::Status MadeOrThere(const absl::Status& made) {
-  return absl::IsAlreadyExists(made) ? absl::OkStatus() : made;
-}
 
 class StoredFile final : public StoredBytes {
  public:
@@ -37,71 +36,133 @@ class StoredFile final : public StoredBytes {
 class FileStore::Upload final : public StoreUpload {
  public:
   Upload(FileStore& store, StoreSource source)
-      : store_(store), source_(std::move(source)) {}
+      : store_(store),
+        source_(std::move(source)),
+        directory_(store.DirectoryOf(source_.name)),
+        names_(store.NamesOf(ParentOf(directory_))) {}
 
   void Offer(uint64_t) override {}  // the bytes lie where they will stay
-  void Abort() override {}          // nothing was begun
 
-  absl::StatusOr<Bundle> Commit(uint64_t size, const Digest& sha256) override {
-    ASSIGN_OR_RETURN(const std::vector<Bundle> found,
-                     store_.Find(source_.name));
-    if (!found.empty()) return Adopt(found.front(), size, sha256);
+  absl::StatusOr<std::optional<Bundle>> Commit(uint64_t size,
+                                               const Digest& sha256) override {
+    absl::StatusOr<std::optional<Bundle>> step = Step(size, sha256);
+    if (!step.ok() || step->has_value()) reading_.reset();
+    return step;
+  }
 
-    const std::string camera = ParentOf(store_.DirectoryOf(source_.name));
-    const std::string directory = store_.DirectoryOf(source_.name);
-    const std::string target = store_.TargetOf(source_);
-    RETURN_IF_ERROR(store_.MakeCameraDirectory(camera));
-    RETURN_IF_ERROR(MadeOrThere(store_.disk_.MakeDirectory(directory)));
-    // Also when it was there already: a crash may have come before this sync.
-    RETURN_IF_ERROR(store_.disk_.SyncDirectory(camera));
-    Failpoint("store.linking");
-    // A link and not a rename: the bytes never lose the name that is durable
-    // before the new one is (docs/decisions/0003).
-    RETURN_IF_ERROR(store_.disk_.Link(source_.path, target));
-    Failpoint("store.linked");
-    RETURN_IF_ERROR(store_.disk_.SyncDirectory(directory));
-    const absl::StatusOr<Bundle> verified =
-        Verify({.location = target, .size = size}, sha256);
-    if (absl::IsDataLoss(verified.status())) {
-      // Nobody may find damaged bytes under this name; the spool has them
-      // still.
-      RETURN_IF_ERROR(store_.disk_.Remove(target));
-      RETURN_IF_ERROR(store_.disk_.SyncDirectory(directory));
+  void Abort() override {
+    if (reading_ && reading_->linked_here) {
+      MutexLock lock(names_);
+      TakeBack(reading_->bundle.location).IgnoreError();
     }
-    return verified;
+    reading_.reset();
   }
 
  private:
-  // Somebody stored this name before: we, and crashed before we could say so,
-  // or another.
-  absl::StatusOr<Bundle> Adopt(const Bundle& bundle, uint64_t size,
-                               const Digest& sha256) {
-    if (bundle.size != size) return OtherBytes(bundle);
-    ASSIGN_OR_RETURN(const Digest held, store_.HashOf(bundle.location));
-    if (held != sha256) return OtherBytes(bundle);
-    // The crash may have come before these syncs.
-    const std::string directory = store_.DirectoryOf(source_.name);
-    RETURN_IF_ERROR(store_.disk_.SyncDirectory(store_.root_));
-    RETURN_IF_ERROR(store_.disk_.SyncDirectory(ParentOf(directory)));
-    RETURN_IF_ERROR(store_.disk_.SyncDirectory(directory));
-    return bundle;
+  // A bundle that is read from step to step.
+  struct Reading {
+    Bundle bundle;
+    bool linked_here;  // by this commit, else found
+    std::unique_ptr<File> file = nullptr;
+    Sha256 hash = {};
+  };
+
+  absl::StatusOr<std::optional<Bundle>> Step(uint64_t size,
+                                             const Digest& sha256) {
+    if (!reading_) {
+      ASSIGN_OR_RETURN(std::optional<Bundle> stored, Begin(size));
+      if (stored) return stored;
+    }
+    const absl::StatusOr<bool> whole = ReadOn();
+    if (whole.ok() && !*whole) return std::nullopt;
+    MutexLock lock(names_);
+    RETURN_IF_ERROR(reading_->linked_here ? Verify(whole.status(), sha256)
+                                          : Adopt(whole.status(), sha256));
+    return reading_->bundle;
   }
 
-  absl::StatusOr<Bundle> Verify(Bundle bundle, const Digest& sha256) {
+  // Nothing if there is something to be read first.
+  absl::StatusOr<std::optional<Bundle>> Begin(uint64_t size) {
+    MutexLock lock(names_);
+    ASSIGN_OR_RETURN(const std::vector<Bundle> found,
+                     store_.Find(source_.name));
+    if (!found.empty()) {
+      if (found.front().size != size) return OtherBytes(found.front());
+      reading_ = Reading{.bundle = found.front(), .linked_here = false};
+      return std::nullopt;
+    }
+    RETURN_IF_ERROR(store_.MakeDirectoryOf(source_.name));
+    const Bundle bundle = {.location = store_.TargetOf(source_), .size = size};
+    Failpoint("store.linking");
+    // A link and not a rename: the bytes never lose the name that is durable
+    // before the new one is (docs/decisions/0003).
+    RETURN_IF_ERROR(store_.disk_.Link(source_.path, bundle.location));
+    Failpoint("store.linked");
+    absl::Status kept = store_.disk_.SyncDirectory(directory_);
+    if (kept.ok()) kept = CheckSize(bundle);
+    if (!kept.ok()) {
+      RETURN_IF_ERROR(TakeBack(bundle.location));
+      return kept;
+    }
+    if (!store_.options_.read_back) return bundle;
+    reading_ = Reading{.bundle = bundle, .linked_here = true};
+    return std::nullopt;
+  }
+
+  absl::Status CheckSize(const Bundle& bundle) const {
     ASSIGN_OR_RETURN(const FileInfo info, store_.disk_.Stat(bundle.location));
-    if (info.size != bundle.size) {
-      return absl::DataLossError(absl::StrCat(bundle.location, " has ",
-                                              info.size, " bytes instead of ",
-                                              bundle.size));
+    if (info.size == bundle.size) return absl::OkStatus();
+    return absl::DataLossError(absl::StrCat(bundle.location, " has ", info.size,
+                                            " bytes instead of ", bundle.size));
+  }
+
+  // Whether all of it has been read.
+  absl::StatusOr<bool> ReadOn() {
+    if (reading_->file == nullptr) {
+      ASSIGN_OR_RETURN(reading_->file,
+                       store_.disk_.OpenForReading(reading_->bundle.location));
     }
-    if (store_.options_.read_back) {
-      ASSIGN_OR_RETURN(const Digest held, store_.HashOf(bundle.location));
-      if (held != sha256) {
-        return absl::DataLossError(absl::StrCat(
-            bundle.location, " does not read back as it was written"));
-      }
+    Sha256& hash = reading_->hash;
+    const uint64_t step_end = hash.bytes_hashed() + kStepBytes;
+    while (hash.bytes_hashed() < step_end) {
+      ASSIGN_OR_RETURN(const std::string piece,
+                       reading_->file->Read(hash.bytes_hashed(), kReadBytes));
+      if (piece.empty()) return true;
+      hash.Update(piece);
     }
-    return bundle;
+    return false;
+  }
+
+  absl::Status Verify(absl::Status read, const Digest& sha256)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
+    const std::string& location = reading_->bundle.location;
+    if (read.ok() && reading_->hash.Current() != sha256) {
+      read = absl::DataLossError(
+          absl::StrCat(location, " does not read back as it was written"));
+    }
+    if (!read.ok()) RETURN_IF_ERROR(TakeBack(location));
+    return read;
+  }
+
+  // Somebody stored this name before: we, and crashed before we could say so,
+  // or another.
+  absl::Status Adopt(const absl::Status& read, const Digest& sha256)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
+    RETURN_IF_ERROR(read);
+    if (reading_->hash.Current() != sha256) return OtherBytes(reading_->bundle);
+    const std::string& location = reading_->bundle.location;
+    ASSIGN_OR_RETURN(const bool ours, IsSource(location));
+    if (!ours) return store_.SyncUpwards(location);
+    // The crash may have come behind a sync that failed, and a name be lost for
+    // good however often it is synced: all are made anew. The bytes have theirs
+    // in the spool meanwhile.
+    RETURN_IF_ERROR(store_.disk_.Remove(location));
+    store_.disk_.RemoveDirectory(directory_).IgnoreError();
+    RETURN_IF_ERROR(store_.MakeDirectoryOf(source_.name));
+    RETURN_IF_ERROR(store_.disk_.Link(source_.path, location));
+    absl::Status kept = store_.SyncUpwards(location);
+    if (!kept.ok()) RETURN_IF_ERROR(TakeBack(location));
+    return kept;
   }
 
   static absl::Status OtherBytes(const Bundle& bundle) {
@@ -109,8 +170,31 @@ class FileStore::Upload final : public StoreUpload {
         absl::StrCat("other bytes are stored at ", bundle.location));
   }
 
+  // Whether `location` is a name of the spool's own file.
+  absl::StatusOr<bool> IsSource(absl::string_view location) const {
+    const absl::StatusOr<FileInfo> source = store_.disk_.Stat(source_.path);
+    if (absl::IsNotFound(source.status())) return false;
+    RETURN_IF_ERROR(source.status());
+    ASSIGN_OR_RETURN(const FileInfo held, store_.disk_.Stat(location));
+    return held.identity == source->identity;
+  }
+
+  // Takes away a name that is not kept: nobody may find damaged bytes under it,
+  // nor take it for durable after a failed sync. The directory goes as well if
+  // that leaves it empty; the next commit makes all of it anew.
+  absl::Status TakeBack(absl::string_view location)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
+    absl::Status gone = store_.disk_.Remove(location);
+    if (gone.ok()) gone = store_.disk_.SyncDirectory(directory_);
+    store_.disk_.RemoveDirectory(directory_).IgnoreError();
+    return gone;
+  }
+
   FileStore& store_;
   const StoreSource source_;
+  const std::string directory_;
+  Mutex& names_;
+  std::optional<Reading> reading_;
 };
 
 FileStore::FileStore(Disk& disk, absl::string_view root,
@@ -126,19 +210,65 @@ std::string FileStore::TargetOf(const StoreSource& source) const {
                   absl::StrCat(kBytesPrefix, source.extension));
 }
 
+Mutex& FileStore::NamesOf(absl::string_view camera) {
+  return camera_names_[absl::HashOf(camera) % camera_names_.size()];
+}
+
+absl::Status FileStore::MakeDurably(absl::string_view directory) {
+  absl::Status made = disk_.MakeDirectory(directory);
+  // An empty one may be left from a process that died before this sync, or
+  // behind its failure: made anew, it can be synced. Where there is something
+  // in it the sync had succeeded.
+  if (absl::IsAlreadyExists(made) && disk_.RemoveDirectory(directory).ok()) {
+    made = disk_.MakeDirectory(directory);
+  }
+  if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
+  const absl::Status synced = disk_.SyncDirectory(ParentOf(directory));
+  if (!synced.ok()) disk_.RemoveDirectory(directory).IgnoreError();
+  return synced;
+}
+
 absl::Status FileStore::MakeCameraDirectory(absl::string_view camera) {
   {
     MutexLock lock(mutex_);
     if (durable_cameras_.contains(camera)) return absl::OkStatus();
   }
-  // Its parent is the root, which is never made here: one that is gone must
-  // not come back empty below a missing mount.
-  RETURN_IF_ERROR(MadeOrThere(disk_.MakeDirectory(camera)));
-  RETURN_IF_ERROR(disk_.SyncDirectory(root_));
+  {
+    // Its parent is the root, which is never made here: one that is gone must
+    // not come back empty below a missing mount.
+    MutexLock lock(root_names_);
+    RETURN_IF_ERROR(MakeDurably(camera));
+  }
   MutexLock lock(mutex_);
   if (durable_cameras_.size() >= kDurableCamerasMax) durable_cameras_.clear();
   durable_cameras_.emplace(camera);
   return absl::OkStatus();
+}
+
+absl::Status FileStore::MakeDirectoryOf(const RecordingName& name) {
+  const std::string directory = DirectoryOf(name);
+  const std::string camera = ParentOf(directory);
+  RETURN_IF_ERROR(MakeCameraDirectory(camera));
+  const absl::Status made = MakeDurably(directory);
+  if (!absl::IsNotFound(made)) return made;
+  // Somebody removed the camera's directory that we remember.
+  {
+    MutexLock lock(mutex_);
+    durable_cameras_.erase(camera);
+  }
+  RETURN_IF_ERROR(MakeCameraDirectory(camera));
+  return MakeDurably(directory);
+}
+
+absl::Status FileStore::SyncUpwards(absl::string_view location) {
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                   disk_.OpenForReading(location));
+  RETURN_IF_ERROR(file->Sync());
+  const std::string directory = ParentOf(location);
+  RETURN_IF_ERROR(disk_.SyncDirectory(directory));
+  RETURN_IF_ERROR(disk_.SyncDirectory(ParentOf(directory)));
+  MutexLock lock(root_names_);
+  return disk_.SyncDirectory(root_);
 }
 
 absl::StatusOr<std::unique_ptr<StoreUpload>> FileStore::Open(
@@ -173,16 +303,13 @@ absl::StatusOr<std::unique_ptr<StoredBytes>> FileStore::Read(
   return std::make_unique<StoredFile>(std::move(file));
 }
 
-absl::StatusOr<Digest> FileStore::HashOf(absl::string_view path) const {
-  ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
-                   disk_.OpenForReading(path));
-  Sha256 hash;
-  while (true) {
-    ASSIGN_OR_RETURN(const std::string piece,
-                     file->Read(hash.bytes_hashed(), kReadBytes));
-    if (piece.empty()) return hash.Current();
-    hash.Update(piece);
-  }
+absl::Status FileStore::Keep(const Bundle& bundle) {
+  Mutex& names = NamesOf(ParentOf(ParentOf(bundle.location)));
+  MutexLock lock(names);
+  const absl::Status kept = SyncUpwards(bundle.location);
+  // Not there, unless the whole store is gone.
+  if (absl::IsNotFound(kept)) RETURN_IF_ERROR(Probe());
+  return kept;
 }
 
 absl::Status FileStore::Probe() const {

@@ -5,6 +5,7 @@
 #ifndef SCHLEUSE_GATEWAY_STORE_FILE_STORE_H_
 #define SCHLEUSE_GATEWAY_STORE_FILE_STORE_H_
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ class FileStore final : public Store {
       const RecordingName& name) const override;
   absl::StatusOr<std::unique_ptr<StoredBytes>> Read(
       const Bundle& bundle) const override;
+  // Syncs the file's bytes and the names on the way to it.
+  absl::Status Keep(const Bundle& bundle) override;
   absl::Status Probe() const override;
 
   // Proves that a link from `spool_directory` into the root works, by making
@@ -46,13 +49,25 @@ class FileStore final : public Store {
  private:
   class Upload;
   std::string DirectoryOf(const RecordingName& name) const;
+  // Held by whoever changes or syncs names below a camera's directory.
+  Mutex& NamesOf(absl::string_view camera);
+  // Makes a directory and its name durable; leaves none that may not be so.
+  absl::Status MakeDurably(absl::string_view directory);
   // Makes a camera's directory and its name durable, once a process.
   absl::Status MakeCameraDirectory(absl::string_view camera);
-  absl::StatusOr<Digest> HashOf(absl::string_view path) const;
+  absl::Status MakeDirectoryOf(const RecordingName& name);
+  // Makes the bytes at `location` durable, and the names that lead to it.
+  absl::Status SyncUpwards(absl::string_view location);
 
   Disk& disk_;
   const std::string root_;
   const FileStoreOptions options_;
+  // A failed sync loses the pending names of everybody in that directory, and
+  // the next one says OK to all of them. So each directory's names are changed,
+  // synced and taken back by one thread at a time: alone here a lock is held
+  // while the disk works. A camera's lock, which some share, comes first.
+  std::array<Mutex, 64> camera_names_;
+  Mutex root_names_;
   Mutex mutex_;
   absl::flat_hash_set<std::string> durable_cameras_ ABSL_GUARDED_BY(mutex_);
 };

@@ -5,11 +5,11 @@
 #include <memory>
 #include <string>
 
-#include "base/random.h"
 #include "base/status_matchers.h"
 #include "disk/fake_disk.h"
 #include "disk/posix_disk.h"
 #include "gateway/store/store_contract.h"
+#include "gateway/store/test_files.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -17,61 +17,14 @@ namespace schleuse {
 namespace {
 
 using absl::StatusCode;
+using testing::_;
 using testing::AllOf;
+using testing::AnyOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 using Kind = DiskOperation::Kind;
-
-RecordingName Recording(absl::string_view id = "r.mp4") {
-  return *RecordingName::Parse("cam-1", id);
-}
-
-// A file store below `base` on any disk.
-struct Files {
-  Files(Disk& on, absl::string_view base, const FileStoreOptions& with)
-      : disk(on),
-        spool(JoinPath(base, "spool")),
-        root(JoinPath(base, "store")),
-        options(with) {
-    EXPECT_OK(MakeDirectories(disk, spool));
-    EXPECT_OK(MakeDirectories(disk, root));
-    Restart();
-  }
-  void Restart() { store = std::make_unique<FileStore>(disk, root, options); }
-  StoreSource Spool(const RecordingName& name, absl::string_view bytes) {
-    const TransferId id = TransferId::Make(random);
-    const std::string path =
-        JoinPath(spool, absl::StrCat(id.ToString(), ".bytes"));
-    EXPECT_OK(WriteFileAtomically(disk, path, bytes));
-    return {.name = name, .transfer_id = id, .path = path, .extension = "mp4"};
-  }
-  absl::Status Commit(const StoreSource& source, absl::string_view bytes) {
-    return (*store->Open(source))
-        ->Commit(bytes.size(), Sha256::Of(bytes))
-        .status();
-  }
-  // The contents of what lies in a recording's directory.
-  std::vector<std::string> Stored(const RecordingName& name) const {
-    std::vector<std::string> all;
-    const std::string directory = JoinPath(root, name.ToString());
-    const auto names = disk.List(directory);
-    if (!names.ok()) return all;
-    for (const std::string& file : *names) {
-      const auto bytes = ReadFile(disk, JoinPath(directory, file), 1 << 20);
-      all.push_back(bytes.ok() ? *bytes : bytes.status().ToString());
-    }
-    return all;
-  }
-
-  Disk& disk;
-  const std::string spool;
-  const std::string root;
-  const FileStoreOptions options;
-  SeededRandom random{7};
-  std::unique_ptr<FileStore> store;
-};
 
 // --- the contract
 // -----------------------------------------------------------------
@@ -154,6 +107,73 @@ TEST_F(FileStoreTest, CommitLinksTheSpoolsFileAndWritesNothingTwice) {
   EXPECT_THAT(files.Stored(Recording()), ElementsAre("footage"));
 }
 
+// What every recording pays for: nothing is added to it unseen.
+TEST_F(FileStoreTest, CommitOfANewRecordingCostsAFewOperationsAndOneCall) {
+  const std::string large((9 << 20), 'x');
+  const struct {
+    const char* recording;
+    int operations;
+    int syncs;
+  } kCases[] = {{"first-of-its-camera", 9, 3},
+                {"second", 7, 2},
+                // Its camera's directory is tried for emptiness.
+                {"first-of-its-process", 10, 3}};
+  for (const auto& [recording, operations, syncs] : kCases) {
+    SCOPED_TRACE(recording);
+    if (recording == kCases[2].recording) files.Restart();
+    const StoreSource source = files.Spool(Recording(recording), large);
+    const auto upload = *files.store->Open(source);
+    const int operations_before = disk.operations();
+    const int syncs_before = disk.syncs();
+    const auto stored = upload->Commit(large.size(), Sha256::Of(large));
+    EXPECT_EQ(disk.operations() - operations_before, operations);
+    EXPECT_EQ(disk.syncs() - syncs_before, syncs);
+    ASSERT_OK(stored);
+    EXPECT_TRUE(stored->has_value());
+  }
+}
+
+TEST_F(FileStoreTest, NoStepReadsMoreThan8MiB) {
+  const std::string large((20 << 20) + 1, 'x');
+  Files reading(disk, "/data", {.read_back = true});
+  const StoreSource source = reading.Spool(Recording(), large);
+  int reads = 0;
+  disk.SetFault([&reads](const DiskOperation& operation) {
+    reads += operation.kind == Kind::kRead;
+    return absl::OkStatus();
+  });
+  // Read back behind its link, then found there.
+  for (int i = 0; i < 2; ++i) {
+    const auto upload = *reading.store->Open(source);
+    for (int step = 1; step <= 3; ++step) {
+      reads = 0;
+      const auto stored = upload->Commit(large.size(), Sha256::Of(large));
+      ASSERT_OK(stored);
+      EXPECT_EQ(stored->has_value(), step == 3) << step;
+      EXPECT_LE(reads, 8) << "of 1 MiB each";
+    }
+  }
+}
+
+TEST_F(FileStoreTest, CommitThatFailsBetweenStepsBeginsAnew) {
+  const std::string large(9 << 20, 'x');
+  Files reading(disk, "/data", {.read_back = true});
+  const StoreSource source = reading.Spool(Recording(), large);
+  const auto upload = *reading.store->Open(source);
+  const auto more_to_do = IsOkAndHolds(testing::Not(testing::Optional(_)));
+  for (const char* what : {"read back", "found there"}) {
+    SCOPED_TRACE(what);
+    EXPECT_THAT(upload->Commit(large.size(), Sha256::Of(large)), more_to_do);
+    Fail(Kind::kRead, absl::UnavailableError("no memory"));
+    EXPECT_THAT(upload->Commit(large.size(), Sha256::Of(large)),
+                StatusIs(StatusCode::kUnavailable));
+    disk.SetFault(nullptr);
+    EXPECT_THAT(upload->Commit(large.size(), Sha256::Of(large)), more_to_do)
+        << "it did not read from the beginning";
+    EXPECT_OK(CommitWhole(*upload, large.size(), Sha256::Of(large)));
+  }
+}
+
 TEST_F(FileStoreTest, AnotherExtensionIsNoOtherRecording) {
   ASSERT_OK(files.Commit(files.Spool(Recording(), "footage"), "footage"));
   StoreSource source = files.Spool(Recording(), "other");
@@ -204,6 +224,79 @@ TEST_F(FileStoreTest, RootThatIsGoneIsNeverMadeAnew) {
       << "it would come back empty below a missing mount";
 }
 
+TEST_F(FileStoreTest, CameraDirectoryThatSomebodyRemovedIsMadeAgain) {
+  const std::string camera = JoinPath(files.root, "cam-1");
+  ASSERT_OK(files.Commit(files.Spool(Recording(), "footage"), "footage"));
+  ASSERT_OK(disk.Remove(JoinPath(camera, "r.mp4/recording.mp4")));
+  ASSERT_OK(disk.RemoveDirectory(JoinPath(camera, "r.mp4")));
+  ASSERT_OK(disk.RemoveDirectory(camera));
+  EXPECT_OK(files.Commit(files.Spool(Recording("s"), "second"), "second"));
+  EXPECT_THAT(files.Stored(Recording("s")), ElementsAre("second"));
+  disk.RestorePower();
+  EXPECT_THAT(files.Stored(Recording("s")), ElementsAre("second"));
+}
+
+TEST_F(FileStoreTest, CameraDirectoryThatIsNeverThereIsMadeAgainOnce) {
+  int attempts = 0;
+  disk.SetFault([&attempts](const DiskOperation& operation) {
+    const bool recording = operation.kind == Kind::kMakeDirectory &&
+                           operation.path == "/data/store/cam-1/r.mp4";
+    if (!recording) return absl::OkStatus();
+    ++attempts;
+    return absl::NotFoundError("removed again");
+  });
+  EXPECT_THAT(files.Commit(files.Spool(Recording(), "footage"), "footage"),
+              StatusIs(StatusCode::kNotFound));
+  EXPECT_EQ(attempts, 2);
+}
+
+TEST_F(FileStoreTest, CommitWhoseSyncFailsLeavesNothing) {
+  const StoreSource source = files.Spool(Recording(), "footage");
+  for (const char* directory : {"", "/cam-1", "/cam-1/r.mp4"}) {
+    const std::string path = absl::StrCat(files.root, directory);
+    disk.SetFault([&path](const DiskOperation& operation) {
+      return operation.kind == Kind::kSyncDirectory && operation.path == path
+                 ? absl::DataLossError("medium error")
+                 : absl::OkStatus();
+    });
+    EXPECT_THAT(files.Commit(source, "footage"),
+                StatusIs(StatusCode::kDataLoss));
+    EXPECT_THAT(disk.List(path),
+                AnyOf(IsOkAndHolds(IsEmpty()), StatusIs(StatusCode::kNotFound)))
+        << path;
+  }
+}
+
+// The same bytes, of another transfer: perhaps the only name they have.
+TEST_F(FileStoreTest, FoundFileThatIsNotTheSpoolsIsNeverRemoved) {
+  ASSERT_OK(files.Commit(files.Spool(Recording(), "footage"), "footage"));
+  const std::string target = "/data/store/cam-1/r.mp4/recording.mp4";
+  const FileIdentity stored = disk.Stat(target)->identity;
+  const StoreSource source = files.Spool(Recording(), "footage");
+  for (const Kind kind : {Kind::kSync, Kind::kSyncDirectory}) {
+    Fail(kind, absl::DataLossError("medium error"));
+    EXPECT_THAT(files.Commit(source, "footage"),
+                StatusIs(StatusCode::kDataLoss));
+    disk.SetFault(nullptr);
+    EXPECT_EQ(disk.Stat(target)->identity, stored);
+  }
+  disk.SetFault([](const DiskOperation& operation) {
+    EXPECT_NE(operation.kind, Kind::kRemove);
+    return absl::OkStatus();
+  });
+  EXPECT_OK(files.Commit(source, "footage"));
+  EXPECT_EQ(disk.Stat(target)->identity, stored);
+}
+
+TEST_F(FileStoreTest, FoundFileOfOtherBytesIsNeverRemoved) {
+  const StoreSource source = files.Spool(Recording(), "footage");
+  ASSERT_OK(files.Commit(source, "footage"));
+  Damage(source.path, 3);  // and with it what is stored
+  EXPECT_THAT(files.Commit(source, "footage"),
+              StatusIs(StatusCode::kAlreadyExists));
+  EXPECT_THAT(files.Stored(Recording()), SizeIs(1));
+}
+
 TEST_F(FileStoreTest, FullDiskIsReportedAtEachStepAndMayBeTriedAgain) {
   for (const Kind kind :
        {Kind::kMakeDirectory, Kind::kLink, Kind::kSyncDirectory}) {
@@ -219,102 +312,11 @@ TEST_F(FileStoreTest, FullDiskIsReportedAtEachStepAndMayBeTriedAgain) {
   }
 }
 
-TEST_F(FileStoreTest, CommitThatFailedOnceIsDurableWhenItSucceeds) {
-  // Each directory's sync fails once, at the first attempt.
-  for (int which = 1; which <= 3; ++which) {
-    SCOPED_TRACE(which);
-    for (uint64_t seed = 1; seed <= 50; ++seed) {
-      FakeDisk cut(seed);
-      Files store(cut, "/data", {});
-      const StoreSource source = store.Spool(Recording(), "footage");
-      cut.SetFault([which, syncs = 0](const DiskOperation& operation) mutable {
-        return operation.kind == Kind::kSyncDirectory && ++syncs == which
-                   ? absl::DataLossError("medium error")
-                   : absl::OkStatus();
-      });
-      EXPECT_THAT(store.Commit(source, "footage"),
-                  StatusIs(StatusCode::kDataLoss));
-      EXPECT_OK(store.Commit(source, "footage"));
-      cut.SetFault(nullptr);
-      cut.CutPower();
-      cut.RestorePower();
-      ASSERT_THAT(store.Stored(Recording()), ElementsAre("footage"));
-    }
-  }
-}
-
 TEST_F(FileStoreTest, BundleThatCannotBeReadIsNotTakenForOtherBytes) {
   ASSERT_OK(files.Commit(files.Spool(Recording(), "footage"), "footage"));
   const StoreSource source = files.Spool(Recording(), "footage");
   Fail(Kind::kRead, absl::DataLossError("medium error"));
   EXPECT_THAT(files.Commit(source, "footage"), StatusIs(StatusCode::kDataLoss));
-}
-
-// Once Commit returned OK, a power cut takes nothing; before, the next Commit
-// succeeds and stores once.
-TEST(FileStorePowerTest, CommitIsDurableWhereverThePowerIsCut) {
-  int places = 0;
-  for (const bool read_back : {false, true}) {
-    for (uint64_t seed = 1; seed <= 50; ++seed) {
-      bool cut = true;
-      for (int operations = 0; cut; ++operations) {
-        SCOPED_TRACE(absl::StrCat("seed ", seed, ", cut after ", operations));
-        FakeDisk disk(seed);
-        Files files(disk, "/data", {.read_back = read_back});
-        const StoreSource source = files.Spool(Recording(), "footage");
-        disk.CutPowerAfter(operations);
-        const absl::Status committed = files.Commit(source, "footage");
-        cut = disk.power_was_cut();
-        places += cut;
-        // Where no operation was left to cut, just behind the last.
-        if (!cut) disk.CutPower();
-        disk.RestorePower();
-        if (committed.ok()) {
-          EXPECT_THAT(files.Stored(Recording()), ElementsAre("footage"));
-        }
-        files.Restart();
-        EXPECT_OK(files.Commit(source, "footage"));
-        disk.CutPower();
-        disk.RestorePower();
-        EXPECT_THAT(files.Stored(Recording()), ElementsAre("footage"));
-      }
-    }
-  }
-  RecordProperty("places", places);
-  EXPECT_GT(places, 2 * 50 * 8);
-}
-
-// Who laid it there may not have got as far as its syncs.
-TEST(FileStorePowerTest, BundleThatWasThereAlreadyIsMadeDurable) {
-  for (uint64_t seed = 1; seed <= 50; ++seed) {
-    SCOPED_TRACE(seed);
-    FakeDisk disk(seed);
-    Files files(disk, "/data", {});
-    const StoreSource source = files.Spool(Recording(), "footage");
-    const std::string target = files.store->TargetOf(source);
-    ASSERT_OK(disk.MakeDirectory(ParentOf(ParentOf(target))));
-    ASSERT_OK(disk.MakeDirectory(ParentOf(target)));
-    ASSERT_OK(disk.Link(source.path, target));
-    ASSERT_OK(files.Commit(source, "footage"));
-    disk.CutPower();
-    disk.RestorePower();
-    ASSERT_THAT(files.Stored(Recording()), ElementsAre("footage"));
-  }
-}
-
-// The camera's directory is remembered as durable: rightly so.
-TEST(FileStorePowerTest, SecondRecordingOfACameraIsAsDurableAsTheFirst) {
-  for (uint64_t seed = 1; seed <= 50; ++seed) {
-    FakeDisk disk(seed);
-    Files files(disk, "/data", {});
-    for (const char* id : {"one", "two"}) {
-      ASSERT_OK(files.Commit(files.Spool(Recording(id), id), id));
-    }
-    disk.CutPower();
-    disk.RestorePower();
-    EXPECT_THAT(files.Stored(Recording("one")), ElementsAre("one"));
-    EXPECT_THAT(files.Stored(Recording("two")), ElementsAre("two"));
-  }
 }
 
 // --- within reach of the spool

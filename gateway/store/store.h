@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,14 +42,16 @@ class StoreUpload {
   virtual void Offer(uint64_t durable_offset) = 0;
 
   // Stores the whole source, whose bytes are durable in the spool and whose
-  // size and hash were found to be these. Once this returns OK the store holds
-  // exactly those bytes, verified and durable. May be repeated after an error;
-  // finding the same bytes already there is success.
+  // size and hash were found to be these, in steps of at most some tens of
+  // milliseconds: nullopt means that there is more to do, call again. Once it
+  // returns a bundle the store holds exactly those bytes, verified and durable.
+  // May be called again after an error, and begins anew; finding the same bytes
+  // already there is success.
   //   AlreadyExists      other bytes are stored under this name
   //   ResourceExhausted  the store is full     Unavailable  it is away
   //   DataLoss           what it holds now is not what was given to it
-  virtual absl::StatusOr<Bundle> Commit(uint64_t size,
-                                        const Digest& sha256) = 0;
+  virtual absl::StatusOr<std::optional<Bundle>> Commit(
+      uint64_t size, const Digest& sha256) = 0;
 
   // Gives up; what was begun is removed.
   virtual void Abort() = 0;
@@ -77,6 +80,12 @@ class Store {
       const RecordingName& name) const = 0;
   virtual absl::StatusOr<std::unique_ptr<StoredBytes>> Read(
       const Bundle& bundle) const = 0;
+  // Makes durable what Find found: whoever put it there may not have got as
+  // far. Reads nothing: whether it is intact is not asked.
+  //   NotFound  it is not there     Unavailable  the store is away
+  //   DataLoss  nobody knows what of it is durable, and a later OK does not
+  //             change that
+  virtual absl::Status Keep(const Bundle& bundle) = 0;
   // OK if the store can be reached and is the one that was set up.
   virtual absl::Status Probe() const = 0;
 };

@@ -5,7 +5,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -32,10 +34,22 @@ class StoreHarness {
   virtual void ComeBack() = 0;
 };
 
+// All steps of a commit.
+inline absl::StatusOr<Bundle> CommitWhole(StoreUpload& upload, uint64_t size,
+                                          const Digest& sha256) {
+  while (true) {
+    absl::StatusOr<std::optional<Bundle>> step = upload.Commit(size, sha256);
+    if (!step.ok()) return step.status();
+    if (step->has_value()) return **std::move(step);
+  }
+}
+
 using MakeStoreHarness = std::function<std::unique_ptr<StoreHarness>()>;
 
 class StoreContractTest : public testing::TestWithParam<MakeStoreHarness> {
  protected:
+  static constexpr size_t kLargeBytes = (9 << 20) + 5;
+
   static RecordingName Recording(absl::string_view id = "r.mp4",
                                  absl::string_view camera = "cam-1") {
     return *RecordingName::Parse(camera, id);
@@ -46,7 +60,7 @@ class StoreContractTest : public testing::TestWithParam<MakeStoreHarness> {
     auto upload = store().Open(source);
     if (!upload.ok()) return upload.status();
     (*upload)->Offer(bytes.size());
-    return (*upload)->Commit(bytes.size(), Sha256::Of(bytes));
+    return CommitWhole(**upload, bytes.size(), Sha256::Of(bytes));
   }
   absl::StatusOr<Bundle> SpoolAndCommit(const RecordingName& name,
                                         absl::string_view bytes) {
@@ -66,7 +80,7 @@ class StoreContractTest : public testing::TestWithParam<MakeStoreHarness> {
     EXPECT_OK(bytes);
     std::string all;
     while (bytes.ok()) {
-      const auto piece = (*bytes)->Read(all.size(), 1000);
+      const auto piece = (*bytes)->Read(all.size(), 1000 + all.size());
       EXPECT_OK(piece);
       if (!piece.ok() || piece->empty()) break;
       all += *piece;
@@ -120,7 +134,7 @@ TEST_P(StoreContractTest, CommitMayBeRepeatedAndStoresOnce) {
   auto upload = store().Open(source);
   ASSERT_OK(upload);
   for (int i = 0; i < 3; ++i) {
-    EXPECT_OK((*upload)->Commit(7, Sha256::Of("footage")));
+    EXPECT_OK(CommitWhole(**upload, 7, Sha256::Of("footage")));
   }
   harness_->Restart();
   EXPECT_OK(Commit(source, "footage"));
@@ -155,11 +169,76 @@ TEST_P(StoreContractTest, RecordingsDoNotDisturbEachOther) {
   EXPECT_THAT(Stored(Recording("s~", "cam-1")), testing::ElementsAre("four"));
 }
 
+// More than a store reads in one step, so that it stops in between.
+TEST_P(StoreContractTest, LargeRecordingIsStoredAndFoundAgainInSteps) {
+  const std::string bytes(kLargeBytes, 'x');
+  const StoreSource source = harness_->Spool(Recording(), bytes);
+  ASSERT_OK(Commit(source, bytes));
+  EXPECT_OK(Commit(source, bytes));
+  harness_->Restart();
+  EXPECT_OK(SpoolAndCommit(Recording(), bytes));
+  std::string other = bytes;
+  other.back() = 'y';
+  EXPECT_THAT(SpoolAndCommit(Recording(), other),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre(bytes));
+}
+
+TEST_P(StoreContractTest, CommitLeftBetweenStepsIsDoneByAnother) {
+  const std::string bytes(kLargeBytes, 'x');
+  const Digest sha256 = Sha256::Of(bytes);
+  const StoreSource source = harness_->Spool(Recording(), bytes);
+  // First where nothing is stored, then where the recording is already.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_OK((*store().Open(source))->Commit(bytes.size(), sha256));
+    harness_->Restart();
+    EXPECT_OK(Commit(source, bytes));
+    EXPECT_THAT(Stored(Recording()), testing::ElementsAre(bytes));
+  }
+}
+
+TEST_P(StoreContractTest, CommitAbortedBetweenStepsLeavesNothingOfItsOwn) {
+  const std::string bytes(kLargeBytes, 'x');
+  const Digest sha256 = Sha256::Of(bytes);
+  const StoreSource source = harness_->Spool(Recording(), bytes);
+  const auto upload = *store().Open(source);
+  const auto step = upload->Commit(bytes.size(), sha256);
+  ASSERT_OK(step);
+  upload->Abort();
+  if (!step->has_value()) {
+    EXPECT_THAT(Stored(Recording()), testing::IsEmpty());
+  }
+  EXPECT_OK(CommitWhole(*upload, bytes.size(), sha256));
+  // What was there before the commit stays.
+  ASSERT_OK(upload->Commit(bytes.size(), sha256));
+  upload->Abort();
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre(bytes));
+}
+
+TEST_P(StoreContractTest, KeepsWhatItHolds) {
+  const auto bundle = SpoolAndCommit(Recording(), "footage");
+  ASSERT_OK(bundle);
+  EXPECT_OK(store().Keep(*bundle));
+  harness_->Restart();
+  EXPECT_OK(store().Keep(*bundle));
+  EXPECT_OK(store().Keep(store().Find(Recording())->front()));
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
+}
+
+TEST_P(StoreContractTest, KeepOfWhatIsNotThereIsRefused) {
+  const StoreSource source = harness_->Spool(Recording(), "footage");
+  EXPECT_THAT(store().Keep({.location = store().TargetOf(source), .size = 7}),
+              StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(Stored(Recording()), testing::IsEmpty());
+}
+
 TEST_P(StoreContractTest, StoreThatIsAwaySaysSoAndTakesItWhenItIsBack) {
   EXPECT_OK(store().Probe());
   const StoreSource source = harness_->Spool(Recording(), "footage");
+  const Bundle bundle = {.location = store().TargetOf(source), .size = 7};
   harness_->GoAway();
   EXPECT_THAT(store().Probe(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(store().Keep(bundle), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(store().Find(Recording()),
               StatusIs(absl::StatusCode::kUnavailable))
       << "not: nothing is stored";
