@@ -29,19 +29,26 @@ inline constexpr uint64_t kEarlyBytesMax = 64 * 1024;
 // A recording. 8 TiB is ten weeks of 8 Mbit/s; a file system takes it.
 inline constexpr uint64_t kRecordingBytesMax = uint64_t{8} << 40;
 
-// --- a transfer
-// --------------------------------------------------------------- Rewinds on
-// one stream before the device is told to call somebody: each one costs a
-// credit's worth of traffic, and TLS leaves only broken memory as cause.
+// --- a transfer -------------------------------------------------------------
+// Rewinds on one stream before the device is told to call somebody: each one
+// costs a credit's worth of traffic, and TLS leaves only broken memory as
+// cause.
 inline constexpr int kRewindsPerStreamMax = 8;
 // Attempts whose bytes did not match what the device declared, before the
 // recording is held for an operator.
 inline constexpr int kMismatchesMax = 3;
 
-// --- streams and memory
-// --------------------------------------------------------- Credit: sent and
-// not yet durable. The most one stream gets; at 1 GB/s it covers 32 ms, several
-// syncs.
+// Transfers of one device that the spool keeps, open or ended in a mismatch:
+// each costs two files and an index entry, so that one device cannot fill the
+// spool with beginnings. A dock brings some hundred clips at a shift change.
+inline constexpr int kTransfersPerDeviceMax = 4096;
+// Finished transfers of an earlier process that are brought into the store at
+// one time: each has two files open and a hash to compute.
+inline constexpr int kLeftoversAtOnceMax = 16;
+
+// --- streams and memory -----------------------------------------------------
+// Credit: sent and not yet durable. The most one stream gets; at 1 GB/s it
+// covers 32 ms, several syncs.
 inline constexpr uint64_t kCreditBytesMax = 32 << 20;
 // The least: one chunk, else a device could never send.
 inline constexpr uint64_t kCreditBytesMin = kChunkBytesMax;
@@ -63,13 +70,15 @@ inline constexpr int kCallsPerConnectionMax = 64;
 // Upload calls open at one time: beyond the streams that may carry a transfer
 // those that have not begun and those that are told to wait.
 inline constexpr int kUploadCallsMax = 2 * kStreamsMax;
+// Those of one device, over all its connections.
+inline constexpr int kUploadCallsPerDeviceMax = 256;
 // GetTransfer calls that wait for their answer. gRPC's own bound counts a call
 // no more once its device gave it up.
 inline constexpr int kLooksMax = 1024;
+inline constexpr int kLooksPerDeviceMax = 64;
 
-// --- times
-// ------------------------------------------------------------------------- TLS
-// handshake over a slow radio link.
+// --- times ------------------------------------------------------------------
+// TLS handshake over a slow radio link.
 inline constexpr absl::Duration kHandshakeMax = absl::Seconds(60);
 // A stream that opened and has not begun.
 inline constexpr absl::Duration kBeginWithin = absl::Seconds(60);
@@ -90,8 +99,7 @@ inline constexpr absl::Duration kPingAnswerMax = absl::Minutes(10);
 // of 400 bytes are 350 MB a day, which rotation copes with.
 inline constexpr int kLogLinesPerSecond = 10;
 
-// --- the disk
-// ------------------------------------------------------------------------
+// --- the disk ---------------------------------------------------------------
 // Framed record in the spool: a Begin with its metadata and change.
 inline constexpr uint64_t kRecordBytesMax = 64 * 1024;
 // A roster, a configuration or a certificate file that we read whole.
