@@ -135,6 +135,8 @@ Pause::Reason FromProto(wire::Pause::Reason reason) {
       return Pause::Reason::kTooManyStreams;
     case wire::Pause::HELD:
       return Pause::Reason::kHeld;
+    case wire::Pause::TOO_MANY_TRANSFERS:
+      return Pause::Reason::kTooManyTransfers;
     default:
       return Pause::Reason::kUnspecified;
   }
@@ -165,6 +167,8 @@ ErrorDetail::Reason FromProto(wire::ErrorDetail::Reason reason) {
       return Reason::kSpoolFault;
     case wire::ErrorDetail::PAUSED:
       return Reason::kPaused;
+    case wire::ErrorDetail::SILENT:
+      return Reason::kSilent;
     default:
       return Reason::kUnspecified;
   }

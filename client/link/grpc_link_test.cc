@@ -266,8 +266,7 @@ TEST(GrpcLinkTest, SlotsAreConnectionsOfTheirOwn) {
   EXPECT_THAT(gateway.Peers(), SizeIs(3));
 }
 
-// --- with the uploader
-// ---------------------------------------------------------------
+// --- with the uploader ------------------------------------------------------
 
 class Waiter final : public UploadObserver {
  public:

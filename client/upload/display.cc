@@ -30,8 +30,7 @@ void DescriptorOutput::Write(absl::string_view text) {
   }
 }
 
-// --- JSON
-// ------------------------------------------------------------------------
+// --- JSON -------------------------------------------------------------------
 
 void JsonDisplay::OnEvent(const Board::Event& event, absl::Time now) {
   out_.Write(absl::StrCat(FormatJson(event.name, event.view, now), "\n"));
@@ -58,8 +57,7 @@ void JsonDisplay::OnEnd(const std::vector<View>& views, int exit_code,
   out_.Write(absl::StrCat(FormatSummaryJson(views, exit_code, now), "\n"));
 }
 
-// --- lines
-// ------------------------------------------------------------------------
+// --- lines ------------------------------------------------------------------
 
 void PlainDisplay::OnEvent(const Board::Event& event, absl::Time now) {
   const bool failed = event.view.result && !event.view.result->status.ok();
@@ -87,8 +85,7 @@ void PlainDisplay::OnEnd(const std::vector<View>& views, int /*exit_code*/,
   out_.Write(absl::StrCat(FormatSummary(views), "\n"));
 }
 
-// --- bars
-// --------------------------------------------------------------------------
+// --- bars -------------------------------------------------------------------
 
 void BarDisplay::OnEvent(const Board::Event& event, absl::Time now) {
   // Waiting shows in the bar itself.

@@ -57,8 +57,7 @@ std::vector<std::string> Names(Board& board) {
   return names;
 }
 
-// --- the board
-// -------------------------------------------------------------------
+// --- the board --------------------------------------------------------------
 
 TEST(BoardTest, NoWaitingIsMissedHoweverShort) {
   Board board({AnyView()});
@@ -125,8 +124,7 @@ TEST(BoardTest, HashingForAnotherNameIsNoResumedStream) {
   EXPECT_THAT(Names(board), ElementsAre("waiting"));
 }
 
-// --- exit codes
-// ---------------------------------------------------------------------
+// --- exit codes -------------------------------------------------------------
 
 int CodeOf(const std::vector<absl::Status>& results) {
   std::vector<View> views;
@@ -152,8 +150,7 @@ TEST(ExitCodeTest, TheGravestCounts) {
   EXPECT_EQ(ExitCodeOf({AnyView()}), 3);  // never begun
 }
 
-// --- JSON
-// ------------------------------------------------------------------------------
+// --- JSON -------------------------------------------------------------------
 
 TEST(JsonDisplayTest, WritesProgressOnlyWhenSomethingMoved) {
   TextOutput out;
@@ -185,8 +182,7 @@ TEST(JsonDisplayTest, TheEndNamesWhatWasNeverBegun) {
                               HasSubstr("\"exit_code\":3")));
 }
 
-// --- plain lines
-// --------------------------------------------------------------------------
+// --- plain lines ------------------------------------------------------------
 
 TEST(PlainDisplayTest, WritesALineEveryTenSecondsAtMost) {
   TextOutput out, errors;
@@ -210,8 +206,7 @@ TEST(PlainDisplayTest, FailuresGoToStandardError) {
   EXPECT_EQ(errors.text, "cam/r.mp4: failed: not granted\n");
 }
 
-// --- bars
-// ------------------------------------------------------------------------------------
+// --- bars -------------------------------------------------------------------
 
 BarDisplay::Size Small() { return {40, 4}; }
 

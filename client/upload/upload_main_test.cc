@@ -250,8 +250,7 @@ TEST(UploadMainTest, AReasonFromTheFutureIsJudgedByItsCode) {
       return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "paused");
     }
     wire::ErrorDetail detail;
-    // SILENT: came after this was written.
-    detail.set_reason(static_cast<wire::ErrorDetail::Reason>(12));
+    detail.set_reason(static_cast<wire::ErrorDetail::Reason>(99));
     return calls == 2 ? WithDetail(grpc::StatusCode::UNAVAILABLE,
                                    "sent nothing for too long", detail)
                       : WithDetail(grpc::StatusCode::PERMISSION_DENIED,

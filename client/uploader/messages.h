@@ -83,6 +83,7 @@ struct Pause {
     kStoreAway,
     kTooManyStreams,
     kHeld,
+    kTooManyTransfers,
   };
   absl::Duration retry_after;
   Reason reason = Reason::kUnspecified;
@@ -120,10 +121,11 @@ struct ErrorDetail {
     kStopping,
     kSpoolFault,
     kPaused,
+    kSilent,
   };
   Reason reason = Reason::kUnspecified;
-  std::optional<Digest> stored_sha256;
-  absl::Duration retry_after;  // zero: not said
+  std::optional<Digest> stored_sha256 = {};
+  absl::Duration retry_after = {};  // zero: not said
 };
 
 }  // namespace schleuse::client

@@ -36,6 +36,8 @@ absl::string_view ToText(Pause::Reason reason) {
       return "it has too many streams";
     case Pause::Reason::kHeld:
       return "an operator holds the station";
+    case Pause::Reason::kTooManyTransfers:
+      return "this device has too many unfinished transfers";
   }
   return "no reason given";
 }
@@ -288,8 +290,7 @@ void Upload::On(const Receipt& receipt) {
   On(Stored{receipt.size, receipt.sha256});
 }
 
-// --- sending
-// -------------------------------------------------------------------
+// --- sending ----------------------------------------------------------------
 
 void Upload::Advance() {
   if (streaming() && stream_.sending == Sending::kNothing) SendNext();
@@ -380,8 +381,7 @@ void Upload::SendFinish() {
   Failpoint("client.finish_sent");
 }
 
-// --- hashing what was not read on its way out
-// ---------------------------------
+// --- hashing what was not read on its way out -------------------------------
 
 // Up to where the hash should be by now.
 uint64_t Upload::HashTarget() const {
@@ -420,8 +420,7 @@ void Upload::CatchUp() {
   Advance();
 }
 
-// --- when a stream ends
-// -----------------------------------------------------------
+// --- when a stream ends -----------------------------------------------------
 
 void Upload::Judge(const absl::Status& status, const ErrorDetail& detail) {
   using absl::StatusCode;
@@ -573,8 +572,7 @@ void Upload::GiveUp() {
                    " without progress; last: ", progress_.reason)));
 }
 
-// --- small things
-// -------------------------------------------------------------------
+// --- small things -----------------------------------------------------------
 
 void Upload::NoteProgress() {
   last_progress_ = clock_.Now();

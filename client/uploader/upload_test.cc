@@ -228,8 +228,7 @@ void ExpectChunks(const World& world, uint64_t from) {
   }
 }
 
-// --- the straight way
-// ------------------------------------------------------------
+// --- the straight way -------------------------------------------------------
 
 TEST(UploadTest, BringsARecordingToStored) {
   World world(Footage(3 * kMiB + 17));
@@ -367,8 +366,7 @@ TEST(UploadTest, PreparesTheNextChunkWhileTheLastIsOnItsWay) {
   EXPECT_EQ(world.source.bytes_read, 2 * options.chunk_bytes);
 }
 
-// --- credit
-// ------------------------------------------------------------------------
+// --- credit -----------------------------------------------------------------
 
 TEST(UploadTest, StopsAtTheEndOfItsCreditAndGoesOnWithAnAck) {
   UploadOptions options;
@@ -417,8 +415,7 @@ TEST(UploadTest, NoCreditAtAllIsAStallNotACrash) {
   EXPECT_THAT(world.link.closes, ElementsAre(Link::Why::kStalled));
 }
 
-// --- going back
-// ----------------------------------------------------------------------
+// --- going back -------------------------------------------------------------
 
 TEST(UploadTest, RewindSendsAgainAndHashesOnce) {
   UploadOptions options;
@@ -479,8 +476,7 @@ TEST(UploadTest, RewindBelowTheDurableOffsetTakesItBack) {
   EXPECT_EQ(world.link.end(), 512 * kKiB);
 }
 
-// --- resuming
-// -----------------------------------------------------------------------------
+// --- resuming ---------------------------------------------------------------
 
 TEST(UploadTest, ANewStreamBeginsFromTheLastAck) {
   World world(Footage(4 * kMiB));
@@ -592,8 +588,8 @@ TEST(UploadTest, AGatewayThatEndsAStreamOnWhichWeOnlyHashIsBegunAgain) {
     ASSERT_TRUE(world.executor.RunOne());
   }
   ASSERT_EQ(world.recorder.last.state, UploadState::kHashing);
-  // With the reason SILENT, which nobody here knows.
-  world.End(absl::UnavailableError("the device sent nothing for too long"));
+  world.End(absl::UnavailableError("the device sent nothing for too long"),
+            {.reason = ErrorDetail::Reason::kSilent});
   ASSERT_FALSE(world.recorder.result);
   world.UntilReopened();
   world.Say(ReadyAt(64 * kMiB));
@@ -602,8 +598,7 @@ TEST(UploadTest, AGatewayThatEndsAStreamOnWhichWeOnlyHashIsBegunAgain) {
   EXPECT_EQ(world.source.bytes_read, 64 * kMiB + 64 * kKiB) << "hashed once";
 }
 
-// --- another recording under this name
-// ---------------------------------------------------
+// --- another recording under this name --------------------------------------
 
 TEST(UploadTest, OtherBytesStoredSendsOnceMoreUnderAnotherName) {
   World world(Footage(kMiB));
@@ -666,8 +661,7 @@ TEST(UploadTest, OtherBytesWithOurHashIsNonsense) {
   EXPECT_THAT(world.status(), StatusIs(StatusCode::kInternal));
 }
 
-// --- a gateway that is wrong
-// ---------------------------------------------------------------
+// --- a gateway that is wrong ------------------------------------------------
 
 TEST(UploadTest, StoredOfAnotherHashIsDataLoss) {
   World world(Footage(9));
@@ -871,8 +865,7 @@ INSTANTIATE_TEST_SUITE_P(
                {ReadyAt(0, kMiB), Stored{9, Sha256::Of("x")}}}),
     [](const auto& info) { return info.param.what; });
 
-// --- refusals and broken links
-// ---------------------------------------------------------------
+// --- refusals and broken links ----------------------------------------------
 
 class FatalTest : public testing::TestWithParam<StatusCode> {};
 
@@ -1014,8 +1007,7 @@ TEST(UploadTest, AnAbsurdPauseIsCut) {
   EXPECT_LE(world.UntilReopened(), absl::Hours(48));
 }
 
-// --- takeovers
-// ---------------------------------------------------------------------------------
+// --- takeovers --------------------------------------------------------------
 
 TEST(UploadTest, FiveTakeoversWithoutProgressAreASecondProgram) {
   World world(Footage(4 * kMiB));
@@ -1045,8 +1037,7 @@ TEST(UploadTest, TakeoversWithProgressInBetweenAreEndured) {
   }
 }
 
-// --- stalls
-// --------------------------------------------------------------------------------------
+// --- stalls -----------------------------------------------------------------
 
 TEST(UploadTest, SilenceWhileConnectingIsAStall) {
   World world(Footage(kMiB));
@@ -1110,8 +1101,7 @@ TEST(UploadTest, ALongVerificationIsGivenMoreTimeWithEachAttempt) {
   }
 }
 
-// --- giving up
-// -------------------------------------------------------------------------------------
+// --- giving up --------------------------------------------------------------
 
 TEST(UploadTest, GivesUpWhereTheGatewayCannotBeReached) {
   UploadOptions options;
@@ -1183,8 +1173,7 @@ TEST(UploadTest, MayBeDestroyedWhileItsTasksWait) {
   while (world.executor.SkipToNext()) world.Run();
 }
 
-// --- late events
-// -------------------------------------------------------------------------------------
+// --- late events ------------------------------------------------------------
 
 TEST(UploadTest, EventsOfAnOlderStreamMeanNothing) {
   World world(Footage(4 * kMiB));
@@ -1208,8 +1197,7 @@ TEST(UploadTest, EventsOfAnOlderStreamMeanNothing) {
   EXPECT_TRUE(world.link.open);
 }
 
-// --- the source
-// -----------------------------------------------------------------------------------------
+// --- the source -------------------------------------------------------------
 
 TEST(UploadTest, ASourceThatChangedIsNotBegunAgain) {
   World world(Footage(4 * kMiB));
@@ -1266,8 +1254,7 @@ TEST(UploadTest, ASourceThatCannotBeReadForItsHashEndsTheUpload) {
   EXPECT_FALSE(world.link.open);
 }
 
-// --- any script
-// -----------------------------------------------------------------------------------------
+// --- any script -------------------------------------------------------------
 
 // A gateway as the protocol describes it, which by its seed acknowledges late,
 // shrinks credit, rewinds, forgets what was not durable, pauses and cuts.

@@ -106,6 +106,8 @@ v1::Pause::Reason ToProto(Pause::Reason reason) {
       return v1::Pause::STORE_AWAY;
     case Pause::Reason::kTooManyStreams:
       return v1::Pause::TOO_MANY_STREAMS;
+    case Pause::Reason::kTooManyTransfers:
+      return v1::Pause::TOO_MANY_TRANSFERS;
     case Pause::Reason::kHeld:
       return v1::Pause::HELD;
   }

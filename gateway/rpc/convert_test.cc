@@ -252,6 +252,7 @@ TEST(ConvertTest, EveryRewindAndPauseReasonComesThrough) {
       {Pause::Reason::kSpoolFull, v1::Pause::SPOOL_FULL},
       {Pause::Reason::kStoreAway, v1::Pause::STORE_AWAY},
       {Pause::Reason::kTooManyStreams, v1::Pause::TOO_MANY_STREAMS},
+      {Pause::Reason::kTooManyTransfers, v1::Pause::TOO_MANY_TRANSFERS},
       {Pause::Reason::kHeld, v1::Pause::HELD},
   };
   EXPECT_EQ(std::size(pauses) + 1, size_t{v1::Pause::Reason_ARRAYSIZE});

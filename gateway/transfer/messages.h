@@ -68,7 +68,13 @@ struct Rewind {
 };
 
 struct Pause {
-  enum class Reason { kSpoolFull, kStoreAway, kTooManyStreams, kHeld };
+  enum class Reason {
+    kSpoolFull,
+    kStoreAway,
+    kTooManyStreams,
+    kHeld,
+    kTooManyTransfers,
+  };
   absl::Duration retry_after;
   Reason reason;
 };
@@ -98,6 +104,9 @@ enum class EndReason {
 };
 
 struct StreamEnd {
+  // `stored`: the hash of the bytes that have the name, if it is known.
+  static StreamEnd OtherBytesStored(const std::optional<Digest>& stored);
+
   // OK after Stored. The message goes to the device: no inner detail.
   absl::Status status;
   EndReason reason = EndReason::kUnspecified;
