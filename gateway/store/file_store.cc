@@ -150,19 +150,24 @@ class FileStore::Upload final : public StoreUpload {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
     RETURN_IF_ERROR(read);
     if (reading_->hash.Current() != sha256) return OtherBytes(reading_->bundle);
-    const std::string& location = reading_->bundle.location;
+    const std::string location = reading_->bundle.location;
+    if (store_.IsDoubted(location)) RETURN_IF_ERROR(LinkAnew(location));
+    const absl::Status kept = store_.SyncUpwards(location);
+    store_.SetDoubt(location, !kept.ok());
+    return kept;
+  }
+
+  // Behind a sync that failed a name may be lost for good, however often it is
+  // synced: it is made anew. The bytes have theirs in the spool meanwhile.
+  // Never without that reason: the device may have been told that it is stored.
+  absl::Status LinkAnew(absl::string_view location)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
     ASSIGN_OR_RETURN(const bool ours, IsSource(location));
-    if (!ours) return store_.SyncUpwards(location);
-    // The crash may have come behind a sync that failed, and a name be lost for
-    // good however often it is synced: all are made anew. The bytes have theirs
-    // in the spool meanwhile.
+    if (!ours) return absl::OkStatus();
     RETURN_IF_ERROR(store_.disk_.Remove(location));
     store_.disk_.RemoveDirectory(directory_).IgnoreError();
     RETURN_IF_ERROR(store_.MakeDirectoryOf(source_.name));
-    RETURN_IF_ERROR(store_.disk_.Link(source_.path, location));
-    absl::Status kept = store_.SyncUpwards(location);
-    if (!kept.ok()) RETURN_IF_ERROR(TakeBack(location));
-    return kept;
+    return store_.disk_.Link(source_.path, location);
   }
 
   static absl::Status OtherBytes(const Bundle& bundle) {
@@ -187,6 +192,7 @@ class FileStore::Upload final : public StoreUpload {
     absl::Status gone = store_.disk_.Remove(location);
     if (gone.ok()) gone = store_.disk_.SyncDirectory(directory_);
     store_.disk_.RemoveDirectory(directory_).IgnoreError();
+    store_.SetDoubt(location, !gone.ok());
     return gone;
   }
 
@@ -258,6 +264,20 @@ absl::Status FileStore::MakeDirectoryOf(const RecordingName& name) {
   }
   RETURN_IF_ERROR(MakeCameraDirectory(camera));
   return MakeDurably(directory);
+}
+
+bool FileStore::IsDoubted(absl::string_view location) {
+  MutexLock lock(mutex_);
+  return doubted_.contains(location);
+}
+
+void FileStore::SetDoubt(absl::string_view location, bool doubted) {
+  MutexLock lock(mutex_);
+  if (doubted) {
+    doubted_.emplace(location);
+  } else {
+    doubted_.erase(location);
+  }
 }
 
 absl::Status FileStore::SyncUpwards(absl::string_view location) {

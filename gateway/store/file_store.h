@@ -56,6 +56,9 @@ class FileStore final : public Store {
   // Makes a camera's directory and its name durable, once a process.
   absl::Status MakeCameraDirectory(absl::string_view camera);
   absl::Status MakeDirectoryOf(const RecordingName& name);
+  // Whether a sync of a name at `location` failed, so that no later one counts.
+  bool IsDoubted(absl::string_view location);
+  void SetDoubt(absl::string_view location, bool doubted);
   // Makes the bytes at `location` durable, and the names that lead to it.
   absl::Status SyncUpwards(absl::string_view location);
 
@@ -70,6 +73,8 @@ class FileStore final : public Store {
   Mutex root_names_;
   Mutex mutex_;
   absl::flat_hash_set<std::string> durable_cameras_ ABSL_GUARDED_BY(mutex_);
+  // Bundles whose names could neither be synced nor be taken back.
+  absl::flat_hash_set<std::string> doubted_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace schleuse

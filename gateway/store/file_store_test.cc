@@ -26,8 +26,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using Kind = DiskOperation::Kind;
 
-// --- the contract
-// -----------------------------------------------------------------
+// --- the contract -----------------------------------------------------------
 
 // On a disk of either kind.
 class FilesHarness final : public StoreHarness {
@@ -72,8 +71,7 @@ INSTANTIATE_TEST_SUITE_P(FileStore, StoreContractTest,
                          testing::Values(OnFakeDisk(false), OnFakeDisk(true),
                                          OnPosixDisk));
 
-// --- what only files have
-// ------------------------------------------------------------
+// --- what only files have ---------------------------------------------------
 
 class FileStoreTest : public testing::Test {
  protected:
@@ -319,8 +317,7 @@ TEST_F(FileStoreTest, BundleThatCannotBeReadIsNotTakenForOtherBytes) {
   EXPECT_THAT(files.Commit(source, "footage"), StatusIs(StatusCode::kDataLoss));
 }
 
-// --- within reach of the spool
-// -----------------------------------------------------------
+// --- within reach of the spool ----------------------------------------------
 
 TEST_F(FileStoreTest, ReachIsProvedAndLeavesNoTrace) {
   EXPECT_OK(files.store->CheckReach(files.spool));
