@@ -122,6 +122,7 @@ IntakeOptions IntakeOptionsOf(const Config& config) {
   IntakeOptions options;
   options.credit_bytes_total = config.credit_bytes_total;
   options.streams_max = config.streams_max;
+  options.streams_per_device_max = config.streams_per_device_max;
   options.spool_reserve_bytes = config.spool_reserve_bytes;
   return options;
 }

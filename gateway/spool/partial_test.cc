@@ -96,8 +96,7 @@ TEST(PartialTest, KilledProcessGoesOnWhereTheFilesEnd) {
   EXPECT_EQ(BytesOf(house.disk, *house.spool, *partial), footage);
 }
 
-// --- what recovery trusts
-// -------------------------------------------------------
+// --- what recovery trusts ---------------------------------------------------
 
 TEST(PartialTest, RecoveryReadsNoFootageBelowTheLastSynced) {
   TestSpool house;
@@ -257,8 +256,7 @@ TEST(PartialTest, RecordsOfALaterVersionArePassedOver) {
   EXPECT_EQ(partial->received(), 2000u);
 }
 
-// --- the running hash
-// --------------------------------------------------------------
+// --- the running hash -------------------------------------------------------
 
 TEST(PartialTest, HashRunsAlongWithTheBytes) {
   TestSpool house;
@@ -309,8 +307,7 @@ TEST(PartialTest, HoldsComparesWithWhatTheDiskHas) {
               IsOkAndHolds(false));
 }
 
-// --- looking for damage
-// ---------------------------------------------------------------
+// --- looking for damage -----------------------------------------------------
 
 // Counts the reads of footage.
 void CountReads(TestSpool& house, int& reads) {
@@ -490,8 +487,7 @@ TEST(PartialTest, ChunkBehindSyncedThatCannotBeReadEndsTheGoodRun) {
   EXPECT_EQ(partial->received(), 5000u);
 }
 
-// --- going back
-// ------------------------------------------------------------------------
+// --- going back -------------------------------------------------------------
 
 TEST(PartialTest, CutGivesUpWhatLiesBehindAndGoesOn) {
   TestSpool house;
@@ -577,8 +573,7 @@ TEST(PartialTest, CutBehindAFinishThatWasTakenBackKeepsWhatCameAfterIt) {
   EXPECT_THAT(house.Restart(), IsOkAndHolds(testing::IsEmpty()));
 }
 
-// --- a full disk, a failing one
-// -----------------------------------------------------------
+// --- a full disk, a failing one ---------------------------------------------
 
 TEST(PartialTest, AppendThatFindsNoRoomChangesNothing) {
   TestSpool house;
@@ -793,8 +788,7 @@ TEST(PartialTest, NamesAreSyncedOnceAProcess) {
   EXPECT_EQ(house.disk.syncs() - before, 5);
 }
 
-// --- what the journal says of a finish
-// ------------------------------------------------------
+// --- what the journal says of a finish --------------------------------------
 
 TEST(PartialTest, FinishSurvivesOnlyWithAllItsBytes) {
   for (uint64_t seed = 1; seed <= kSeeds; ++seed) {

@@ -283,8 +283,7 @@ TEST(SpoolTest, DiskThatIsAwayStopsTheGateway) {
   }
 }
 
-// --- finished
-// ---------------------------------------------------------------------
+// --- finished ---------------------------------------------------------------
 
 TEST(SpoolTest, FinishedTransfersAreToBeStoredAfterARestart) {
   TestSpool house;
@@ -431,8 +430,7 @@ TEST(SpoolTest, RemovalThatStopsHalfWayLeavesNothingToStore) {
   EXPECT_THAT(house.Files(), IsEmpty());
 }
 
-// --- several transfers of one recording
-// ------------------------------------------------
+// --- several transfers of one recording -------------------------------------
 
 TEST(SpoolTest, OfTwoTransfersTheYoungerCountsAndTheOtherIsKept) {
   TestSpool house;
@@ -585,8 +583,7 @@ TEST(SpoolTest, MismatchesAreCountedAlsoAfterARestart) {
   EXPECT_THAT(house.Files(".bytes"), SizeIs(4)) << "kept for an operator";
 }
 
-// --- set aside
-// ------------------------------------------------------------------------------
+// --- set aside --------------------------------------------------------------
 
 TEST(SpoolTest, TransferSetAsideIsKeptAndCountsNoMore) {
   TestSpool house;

@@ -14,13 +14,27 @@
 namespace schleuse {
 
 uint64_t IntakeInside::CreditBytes() const {
-  const uint64_t sharers = std::max(1, streams.load());
+  const uint64_t sharers = std::max(1, streams->all());
   return std::clamp(options.credit_bytes_total / sharers,
                     limits::kCreditBytesMin, limits::kCreditBytesMax);
 }
 
-// --- Stream
-// -------------------------------------------------------------------
+void StartNextLeftover(const std::shared_ptr<IntakeInside>& house) {
+  if (house->draining) return;
+  std::optional<Unstored> next;
+  {
+    MutexLock lock(house->leftovers_mutex);
+    if (house->leftovers.empty()) return;
+    next = std::move(house->leftovers.front());
+    house->leftovers.pop_front();
+  }
+  house->registry
+      .Join(next->name,
+            [&] { return std::make_shared<LiveRecording>(next->name, house); })
+      ->StoreLeftover(*next);
+}
+
+// --- Stream ------------------------------------------------------------------
 
 void Stream::Inside::End(const StreamEnd& end) {
   if (!ended.exchange(true)) outlet->End(end);
@@ -28,6 +42,16 @@ void Stream::Inside::End(const StreamEnd& end) {
 
 void Stream::Inside::Send(const Reply& reply) {
   if (!ended) outlet->Send(reply);
+}
+
+void Stream::Inside::LogRefusal(absl::string_view what,
+                                absl::string_view reason) {
+  if (const auto left_out = house->refusals.Take(house->clock.Now())) {
+    Log(Severity::kWarning, what,
+        {{"principal", principal.spiffe_id()},
+         {"reason", reason},
+         {"left_out", *left_out}});
+  }
 }
 
 void Stream::Inside::Dequeued(uint64_t bytes) {
@@ -42,11 +66,9 @@ void Stream::Inside::Dequeued(uint64_t bytes) {
   outlet->ResumeReading();
 }
 
-Stream::Stream(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {
-  ++inside_->house->streams;
-}
+Stream::Stream(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 
-Stream::~Stream() { --inside_->house->streams; }
+Stream::~Stream() = default;
 
 void Stream::OnBegin(Begin begin) {
   // Who may bring what is asked first, at every Begin.
@@ -55,10 +77,8 @@ void Stream::OnBegin(Begin begin) {
   if (inside_->begun) return OnBadMessage("a second Begin");
   inside_->begun = true;
   if (!decision.permitted()) {
-    Log(Severity::kWarning, "begin refused",
-        {{"principal", inside_->principal.spiffe_id()},
-         {"recording", begin.name.ToString()},
-         {"reason", decision.reason()}});
+    inside_->LogRefusal("begin refused", absl::StrCat(begin.name.ToString(),
+                                                      ": ", decision.reason()));
     return inside_->End({.status = absl::PermissionDeniedError(
                              "the roster does not grant this camera"),
                          .reason = EndReason::kNotGranted});
@@ -69,7 +89,9 @@ void Stream::OnBegin(Begin begin) {
         {.status = absl::UnavailableError("the gateway is stopping"),
          .reason = EndReason::kStopping});
   }
-  if (house.streams > house.options.streams_max) {
+  auto counted =
+      DeviceCounted::Enter(house.streams, inside_->principal.spiffe_id());
+  if (!counted) {
     inside_->Send(Pause{.retry_after = house.options.pause,
                         .reason = Pause::Reason::kTooManyStreams});
     return inside_->End(
@@ -77,6 +99,7 @@ void Stream::OnBegin(Begin begin) {
          .reason = EndReason::kPaused,
          .retry_after = house.options.pause});
   }
+  inside_->counted.emplace(*std::move(counted));
   inside_->live = house.registry.Join(begin.name, [&] {
     return std::make_shared<LiveRecording>(begin.name, inside_->house);
   });
@@ -117,8 +140,7 @@ void Stream::OnFinish(const Finish& finish) {
 }
 
 void Stream::OnBadMessage(absl::string_view what_is_wrong) {
-  Log(Severity::kWarning, "bad message",
-      {{"principal", inside_->principal.spiffe_id()}, {"what", what_is_wrong}});
+  inside_->LogRefusal("bad message", what_is_wrong);
   inside_->End({.status = absl::InvalidArgumentError(what_is_wrong),
                 .reason = EndReason::kBadMessage});
 }
@@ -129,8 +151,7 @@ void Stream::OnClosed() {
   std::exchange(inside_->live, nullptr)->Detach(shared_from_this());
 }
 
-// --- Intake
-// -------------------------------------------------------------------
+// --- Intake ------------------------------------------------------------------
 
 Intake::Intake(Spool& spool, Store& store, const RosterSource& roster,
                Executor& executor, const Clock& clock, Random& random,
@@ -148,13 +169,12 @@ Intake::~Intake() { inside_->registry.Clear(); }
 absl::Status Intake::Recover() {
   ASSIGN_OR_RETURN(const std::vector<Unstored> unstored,
                    inside_->spool.Recover());
-  for (const Unstored& transfer : unstored) {
-    inside_->registry
-        .Join(transfer.name,
-              [&] {
-                return std::make_shared<LiveRecording>(transfer.name, inside_);
-              })
-        ->StoreLeftover(transfer);
+  {
+    MutexLock lock(inside_->leftovers_mutex);
+    inside_->leftovers.assign(unstored.begin(), unstored.end());
+  }
+  for (int i = 0; i < limits::kLeftoversAtOnceMax; ++i) {
+    StartNextLeftover(inside_);
   }
   return absl::OkStatus();
 }
@@ -199,6 +219,6 @@ void Intake::Drain(absl::AnyInvocable<void()> done) {
   }
 }
 
-int Intake::streams() const { return inside_->streams; }
+int Intake::streams() const { return inside_->streams->all(); }
 
 }  // namespace schleuse

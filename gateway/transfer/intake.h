@@ -31,7 +31,10 @@ struct IntakeOptions {
   // Sum over all streams of what may be received and not yet durable.
   uint64_t credit_bytes_total = uint64_t{1} << 30;
   int streams_max = 2048;
-  // Free bytes of the spool's disk below which devices are told to wait.
+  // The same for one device, by its SPIFFE ID.
+  int streams_per_device_max = 64;
+  // Free bytes of the spool's disk below which devices are told to wait, at
+  // Begin and in the middle of a transfer.
   uint64_t spool_reserve_bytes = uint64_t{1} << 30;
   // An Ack comes at the latest after so many bytes or so much time.
   uint64_t ack_every_bytes = 8 << 20;
@@ -109,7 +112,7 @@ class Intake {
   // then calls `done` from some thread, once.
   void Drain(absl::AnyInvocable<void()> done);
 
-  // For metrics and logs.
+  // Streams that carry a transfer; for metrics and logs.
   int streams() const;
 
  private:

@@ -84,8 +84,7 @@ TEST_F(IntakeFinishTest, ResumedTransferIsHashedFromItsFirstByte) {
   EXPECT_THAT(stream->All<Rewind>(), IsEmpty());
 }
 
-// --- what was declared is not what came
-// -------------------------------------------
+// --- what was declared is not what came -------------------------------------
 
 TEST_F(IntakeFinishTest, FinishThatContradictsBeginIsRefused) {
   const std::string footage = Footage(1000);
@@ -180,8 +179,84 @@ TEST_F(IntakeFinishTest, MismatchThatCannotBeNotedLeavesNoHalfEndedTransfer) {
   ExpectCanBeBrought(Recording(), longer);
 }
 
-// --- our own faults
-// ------------------------------------------------------------------
+TEST_F(IntakeFinishTest, FinishThatContradictsTheOneBeforeItIsRefused) {
+  const std::string footage = Footage(10'000);
+  BringAllButFinish(footage);
+  ASSERT_OK(house.Restart());  // so that hashing takes a while
+  auto stream = house.Begin(Recording());
+  stream->Finish(footage);
+  stream->Finish("something else");
+  house.Run();
+  ExpectEnd(*stream, StatusCode::kInvalidArgument, EndReason::kBadMessage);
+  ExpectCanBeBrought(Recording(), footage);
+}
+
+// What a device declared before it went on growing binds nobody, in this
+// process or the next.
+TEST_F(IntakeFinishTest, FinishThatFoundNoRoomStayedInForceForALongerOne) {
+  const std::string footage = Footage(10'000);
+  const std::string longer = footage + Footage(5000, 2);
+  auto stream = BringAllButFinish(footage);
+  house.Fail(Kind::kWrite, absl::ResourceExhaustedError("disk full"),
+             ".records");
+  stream->Finish(footage);
+  house.Run();
+  ExpectPaused(*stream, Pause::Reason::kSpoolFull);
+  house.FailNoMore();
+  auto again = house.Begin(Recording());
+  ASSERT_EQ(again->Last<Ready>()->offset, footage.size());
+  (void)again->Chunk(longer, footage.size());
+  house.Wait(absl::Seconds(1));
+  EXPECT_EQ(again->acknowledged(), longer.size());
+  ASSERT_OK(house.RestartAfterPowerCut());
+  house.Wait(absl::Minutes(10));
+  EXPECT_THAT(house.InStore(Recording()), IsEmpty());
+  ExpectCanBeBrought(Recording(), longer);
+}
+
+TEST_F(IntakeFinishTest, FinishThatFoundNoRoomIsGoneOnWithByItself) {
+  const std::string footage = Footage(10'000);
+  auto stream = BringAllButFinish(footage);
+  house.Fail(Kind::kWrite, absl::ResourceExhaustedError("disk full"),
+             ".records");
+  stream->Finish(footage);
+  house.Run();
+  ExpectPaused(*stream, Pause::Reason::kSpoolFull);
+  stream->Close();
+  house.FailNoMore();
+  house.Wait(absl::Minutes(10));
+  EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
+}
+
+// A wrong hash costs a second reading; nobody else waits for it.
+TEST_F(IntakeFinishTest, CheckOfALargeTransferKeptAWorkerToItself) {
+  const std::string footage = Footage(20 << 20);
+  auto stream = house.Begin(Recording());
+  for (uint64_t at = 0; at < footage.size(); at += limits::kChunkBytesMax) {
+    (void)stream->Chunk(footage, at, limits::kChunkBytesMax);
+    house.Run();
+  }
+  house.Wait(absl::Seconds(1));
+  stream->Finish(footage.size(), Sha256::Of("something else"));
+  uint64_t read_at_once = 0;
+  house.disk.SetFault([&](const DiskOperation& operation) {
+    read_at_once += operation.kind == Kind::kRead &&
+                    absl::EndsWith(operation.path, ".bytes");
+    return absl::OkStatus();
+  });
+  uint64_t most = 0;
+  uint64_t all = 0;
+  while (house.executor.RunOne()) {
+    most = std::max(most, read_at_once);
+    all += std::exchange(read_at_once, 0);
+  }
+  house.FailNoMore();
+  ExpectEnd(*stream, StatusCode::kDataLoss, EndReason::kMismatch);
+  EXPECT_GE(all, 20u);
+  EXPECT_LE(most, 9u) << "pieces of a MiB in one task";
+}
+
+// --- our own faults ---------------------------------------------------------
 
 TEST_F(IntakeFinishTest, DamageInTheSpoolIsFoundBeforeTheDeviceIsBlamed) {
   const std::string footage = Footage(20'000);
@@ -317,8 +392,7 @@ TEST_F(IntakeFinishTest, DiskThatIsFullAtFinishPausesAndStoresLater) {
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
 }
 
-// --- the store is not there
-// --------------------------------------------------------------
+// --- the store is not there -------------------------------------------------
 
 TEST_F(IntakeFinishTest, StoreThatIsFullTakesItByItselfLater) {
   const std::string footage = Footage(10'000);
@@ -415,8 +489,7 @@ TEST_F(IntakeFinishTest, RestartWithoutAStoreWaitsForItToo) {
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
 }
 
-// --- stored already
-// ---------------------------------------------------------------------------
+// --- stored already ---------------------------------------------------------
 
 TEST_F(IntakeFinishTest, StoredRecordingIsNotTakenAgainAlsoAfterARestart) {
   const std::string footage = Footage(10'000);
@@ -555,8 +628,7 @@ TEST_F(IntakeFinishTest, OtherBytesStoredSinceOurBeginStayAndOursAreKept) {
   EXPECT_THAT(house.InSpool(".aside"), SizeIs(2));
 }
 
-// --- the medium, seen late
-// ----------------------------------------------------------------------
+// --- the medium, seen late --------------------------------------------------
 
 // The stored file and the spool's are one until the spool forgets it.
 TEST_F(IntakeFinishTest, RotAfterStoredDidNotCutTheStoredRecording) {

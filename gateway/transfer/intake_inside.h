@@ -4,13 +4,16 @@
 #define SCHLEUSE_GATEWAY_TRANSFER_INTAKE_INSIDE_H_
 
 #include <atomic>
+#include <deque>
 #include <list>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "base/log_budget.h"
 #include "base/mutex.h"
+#include "gateway/access/device_counts.h"
 #include "gateway/transfer/intake.h"
 
 namespace schleuse {
@@ -53,12 +56,21 @@ struct IntakeInside {
   const IntakeOptions options;
 
   LiveRegistry registry{};
-  std::atomic<int> streams{0};
+  std::shared_ptr<DeviceCounts> streams = std::make_shared<DeviceCounts>(
+      options.streams_max, options.streams_per_device_max);
   std::atomic<bool> draining{false};
+  LogBudget refusals{};
 
-  // The share of the memory that one more stream may have in flight.
+  Mutex leftovers_mutex{};
+  // Finished transfers of an earlier process that wait for their turn.
+  std::deque<Unstored> leftovers ABSL_GUARDED_BY(leftovers_mutex){};
+
+  // The share of the memory that a stream may have in flight.
   uint64_t CreditBytes() const;
 };
+
+// Begins to bring the next leftover into the store, if there is one.
+void StartNextLeftover(const std::shared_ptr<IntakeInside>& house);
 
 // What a stream's calls and its recording both need.
 struct Stream::Inside {
@@ -69,8 +81,8 @@ struct Stream::Inside {
   // Set by Begin, on the door's thread; the strand never looks.
   std::shared_ptr<LiveRecording> live = {};
   bool begun = false;
-  bool finished = false;
-  bool closed = false;
+  // Among the streams that carry a transfer.
+  std::optional<DeviceCounted> counted = {};
 
   std::atomic<bool> ended{false};
   Mutex mutex{};
@@ -80,6 +92,7 @@ struct Stream::Inside {
   // Ends the stream once; later calls do nothing.
   void End(const StreamEnd& end);
   void Send(const Reply& reply);
+  void LogRefusal(absl::string_view what, absl::string_view reason);
   // A chunk of so many bytes left the queue.
   void Dequeued(uint64_t bytes);
 };

@@ -78,8 +78,7 @@ void LiveRecording::Look(
     const absl::Status loaded = EnsureLoaded();
     if (!loaded.ok()) {
       done(absl::UnavailableError("the spool or the store cannot be read now"));
-    } else if (partial_ == nullptr && !committing_ && !in_store_ &&
-               house_->spool.Mismatches(name_) == 0) {
+    } else if (!HasTransfer() && house_->spool.Mismatches(name_) == 0) {
       done(absl::NotFoundError("no transfer of this recording is known"));
     } else {
       done(View());
@@ -115,40 +114,49 @@ void LiveRecording::End(StreamEnd end) {
   current_->inside_->End(end);
 }
 
-void LiveRecording::PauseStream(Pause::Reason reason,
-                                absl::Duration retry_after) {
+void LiveRecording::PauseStream(Pause::Reason reason) {
   if (current_ == nullptr) return;
+  const absl::Duration retry_after = house_->options.pause;
   current_->inside_->Send(Pause{.retry_after = retry_after, .reason = reason});
-  End({.status = absl::ResourceExhaustedError(
-           reason == Pause::Reason::kStoreAway
-               ? "received and safe, but the store cannot take it now"
-               : "the spool is full"),
+  absl::string_view why;
+  switch (reason) {
+    case Pause::Reason::kStoreAway:
+      why = "received and safe, but the store cannot take it now";
+      break;
+    case Pause::Reason::kTooManyTransfers:
+      why = "this device has begun too many transfers without finishing them";
+      break;
+    default:
+      why = "the spool is full";
+  }
+  End({.status = absl::ResourceExhaustedError(why),
        .reason = EndReason::kPaused,
        .retry_after = retry_after});
 }
 
-void LiveRecording::OnAttach(const std::shared_ptr<Stream>& stream,
-                             const Begin& begin) {
-  const Stream::Inside& from = *stream->inside_;
-  if (current_ != nullptr &&
-      current_->inside_->principal.spiffe_id() != from.principal.spiffe_id()) {
+void LiveRecording::NoteTakeover(const Principal& by) {
+  const std::string& before = current_->inside_->principal.spiffe_id();
+  if (before != by.spiffe_id()) {
     Log(Severity::kWarning, "transfer taken over by another device",
         {{"recording", name_.ToString()},
-         {"from", current_->inside_->principal.spiffe_id()},
-         {"to", from.principal.spiffe_id()}});
+         {"from", before},
+         {"to", by.spiffe_id()}});
   }
-  if (current_ != nullptr) {
-    const absl::Time now = house_->clock.Now();
-    takeovers_.push_back(now);
-    while (now - takeovers_.front() > absl::Minutes(1)) takeovers_.pop_front();
-    if (takeovers_.size() == kTakeoversAMinuteMax) {
-      Log(Severity::kAlarm, "transfer taken over again and again",
-          {{"recording", name_.ToString()},
-           {"by", from.principal.spiffe_id()}});
-    }
-    // The alarm is given; how often beyond it does not matter.
-    if (takeovers_.size() > kTakeoversAMinuteMax) takeovers_.pop_front();
+  const absl::Time now = house_->clock.Now();
+  takeovers_.push_back(now);
+  while (now - takeovers_.front() > absl::Minutes(1)) takeovers_.pop_front();
+  if (takeovers_.size() == kTakeoversAMinuteMax) {
+    Log(Severity::kAlarm, "transfer taken over again and again",
+        {{"recording", name_.ToString()}, {"by", by.spiffe_id()}});
   }
+  // The alarm is given; how often beyond it does not matter.
+  if (takeovers_.size() > kTakeoversAMinuteMax) takeovers_.pop_front();
+}
+
+void LiveRecording::OnAttach(const std::shared_ptr<Stream>& stream,
+                             const Begin& begin) {
+  const Principal& principal = stream->inside_->principal;
+  if (current_ != nullptr) NoteTakeover(principal);
   current_ = stream;
   current_ended_ = false;
   current_asked_ = false;
@@ -157,45 +165,81 @@ void LiveRecording::OnAttach(const std::shared_ptr<Stream>& stream,
                           partial_->finished() &&
                           partial_->finished()->size == finish_->size &&
                           partial_->finished()->sha256 == finish_->sha256;
-  if (!found_true) finish_.reset();
+  if (!found_true) ForgetFinish();
   if (house_->draining) {
     return End({.status = absl::UnavailableError("the gateway is stopping"),
                 .reason = EndReason::kStopping});
   }
-
-  absl::Status loaded = EnsureLoaded();
-  if (loaded.ok() && partial_ == nullptr && !committing_ && !in_store_) {
-    if (house_->spool.Mismatches(name_) >= limits::kMismatchesMax) {
-      return End({.status = absl::FailedPreconditionError(
-                      "held for an operator: what arrived was not what the "
-                      "device declared, several times"),
-                  .reason = EndReason::kHeldForOperator});
-    }
-    loaded = CreateTransfer(begin, from.principal);
-  }
-  if (absl::IsResourceExhausted(loaded)) {
-    return PauseStream(Pause::Reason::kSpoolFull, house_->options.pause);
-  }
-  if (!loaded.ok()) {
-    Log(Severity::kError, "transfer cannot be opened",
-        {{"recording", name_.ToString()}, {"reason", loaded.message()}});
-    return End({.status = absl::UnavailableError(
-                    "the gateway's storage does not answer")});
-  }
-  if (state_) state_->Attach(begin.size);
-  if (partial_ != nullptr && !finish_) {
-    if (const absl::Status room = CheckRoom(begin); !room.ok()) {
-      return PauseStream(Pause::Reason::kSpoolFull, house_->options.pause);
-    }
-  }
-  SendReady();
+  OpenTransfer(begin, principal);
+  if (!current_ended_) SendReady();
 }
 
-// Brings back to memory what spool and store know of this recording.
+bool LiveRecording::HasTransfer() const {
+  return partial_ != nullptr || committing_ || in_store_;
+}
+
+// Goes on with what there is, or begins; or ends the stream and says why.
+void LiveRecording::OpenTransfer(const Begin& begin,
+                                 const Principal& principal) {
+  const auto refuse = [this](const absl::Status& why) {
+    if (absl::IsResourceExhausted(why)) {
+      return PauseStream(Pause::Reason::kSpoolFull);
+    }
+    Log(Severity::kError, "transfer cannot be opened",
+        {{"recording", name_.ToString()}, {"reason", why.message()}});
+    End({.status =
+             absl::UnavailableError("the gateway's storage does not answer")});
+  };
+  if (const absl::Status loaded = EnsureLoaded(); !loaded.ok()) {
+    return refuse(loaded);
+  }
+  const bool is_new = !HasTransfer();
+  if (is_new && house_->spool.Mismatches(name_) >= limits::kMismatchesMax) {
+    return End({.status = absl::FailedPreconditionError(
+                    "held for an operator: what arrived was not what the "
+                    "device declared, several times"),
+                .reason = EndReason::kHeldForOperator});
+  }
+  if (is_new && house_->spool.HeldBy(principal.spiffe_id()) >=
+                    limits::kTransfersPerDeviceMax) {
+    Log(Severity::kAlarm, "device has too many unfinished transfers",
+        {{"principal", principal.spiffe_id()}});
+    return PauseStream(Pause::Reason::kTooManyTransfers);
+  }
+  if (state_) state_->Attach(begin.size);
+  // While chunks arrive, what came before the restart is hashed again.
+  if (partial_ != nullptr && !partial_->hash_is_current()) StepReading();
+  // What is complete needs no room, and storing it may make some.
+  if (is_new || (state_ && !finish_ && !state_->complete())) {
+    const absl::StatusOr<bool> room =
+        HasRoom(state_ ? state_->missing() : begin.size.value_or(0));
+    if (!room.ok()) return refuse(room.status());
+    if (!*room) return PauseStream(Pause::Reason::kSpoolFull);
+  }
+  if (!is_new) return;
+  absl::StatusOr<std::unique_ptr<Partial>> created =
+      house_->spool.Create({.name = name_,
+                            .principal = principal.spiffe_id(),
+                            .metadata = begin.metadata,
+                            .extension = begin.extension,
+                            .priority = static_cast<int>(begin.priority) + 1,
+                            .at = house_->clock.Now()});
+  if (!created.ok()) return refuse(created.status());
+  partial_ = *std::move(created);
+  state_.emplace(0, 0);
+  state_->Attach(begin.size);
+}
+
+// Brings back to memory what spool and store know of this recording; what was
+// finished goes on into the store from here.
 absl::Status LiveRecording::EnsureLoaded() {
-  if (partial_ != nullptr || committing_ || in_store_) return absl::OkStatus();
+  if (HasTransfer()) return absl::OkStatus();
   const std::optional<TransferId> id = house_->spool.Lookup(name_);
   if (!id) return LookIntoStore();
+  // If a crash came before the spool forgot a stored transfer, its bytes are
+  // the stored file itself, which nobody opens for writing.
+  ASSIGN_OR_RETURN(const std::vector<Bundle> stored, house_->store.Find(name_));
+  if (!stored.empty()) return LoadStored(*id, stored.front());
   absl::StatusOr<std::unique_ptr<Partial>> partial = house_->spool.Resume(*id);
   if (absl::IsDataLoss(partial.status()) ||
       absl::IsNotFound(partial.status())) {
@@ -203,48 +247,44 @@ absl::Status LiveRecording::EnsureLoaded() {
         {{"recording", name_.ToString()},
          {"transfer_id", id->ToString()},
          {"reason", partial.status().message()}});
-    RETURN_IF_ERROR(house_->spool.SetAside(name_, *id));
-    return LookIntoStore();
+    return house_->spool.SetAside(name_, *id);
   }
   RETURN_IF_ERROR(partial.status());
   partial_ = *std::move(partial);
   // Nothing is known to be synced; the first sync says so.
   state_.emplace(partial_->received(), 0);
+  if (partial_->finished()) FinishFromSpool();
   return absl::OkStatus();
 }
 
-absl::Status LiveRecording::LookIntoStore() {
-  ASSIGN_OR_RETURN(const std::vector<Bundle> found, house_->store.Find(name_));
-  if (!found.empty()) in_store_ = {.bundle = found.front(), .sha256 = {}};
-  return absl::OkStatus();
-}
-
-absl::Status LiveRecording::CheckRoom(const Begin& begin) const {
-  ASSIGN_OR_RETURN(const uint64_t free, house_->spool.FreeBytes());
-  const uint64_t missing = begin.size.value_or(0) > state_->received()
-                               ? *begin.size - state_->received()
-                               : 0;
-  // All is here: it needs no room, and storing it may make some.
-  if (begin.size && missing == 0) return absl::OkStatus();
-  const uint64_t reserve = house_->options.spool_reserve_bytes;
-  if (free < reserve || free - reserve < missing) {
-    return absl::ResourceExhaustedError("the spool is full");
+// The spool has a transfer of what is stored already.
+absl::Status LiveRecording::LoadStored(const TransferId& id,
+                                       const Bundle& stored) {
+  const absl::StatusOr<std::optional<Unstored>> left =
+      house_->spool.ReadFinished(id);
+  if (left.ok() && *left) {
+    committing_ = Committing{.source = SourceOf(id, (*left)->extension),
+                             .finished = (*left)->finished};
+    Post([this] {
+      if (committing_) Commit();
+    });
+    return absl::OkStatus();
   }
+  if (!left.ok() && !absl::IsDataLoss(left.status())) return left.status();
+  Log(Severity::kAlarm, "spool: unfinished transfer of a stored recording",
+      {{"recording", name_.ToString()},
+       {"transfer_id", id.ToString()},
+       {"location", stored.location},
+       {"reason", left.status().message()}});
+  RETURN_IF_ERROR(house_->spool.SetAside(name_, id));
+  in_store_ = {.bundle = stored, .sha256 = {}};
   return absl::OkStatus();
 }
 
-absl::Status LiveRecording::CreateTransfer(const Begin& begin,
-                                           const Principal& principal) {
-  ASSIGN_OR_RETURN(
-      partial_,
-      house_->spool.Create({.name = name_,
-                            .principal = principal.spiffe_id(),
-                            .metadata = begin.metadata,
-                            .extension = begin.extension,
-                            .priority = static_cast<int>(begin.priority) + 1,
-                            .at = house_->clock.Now()}));
-  state_.emplace(0, 0);
-  return absl::OkStatus();
+absl::StatusOr<bool> LiveRecording::HasRoom(uint64_t missing) const {
+  ASSIGN_OR_RETURN(const uint64_t free, house_->spool.FreeBytes());
+  const uint64_t reserve = house_->options.spool_reserve_bytes;
+  return free >= reserve && free - reserve >= missing;
 }
 
 void LiveRecording::SendReady() {
@@ -301,11 +341,10 @@ void LiveRecording::TakeChunk(const Chunk& chunk, uint64_t known) {
     if (!same.ok()) return OnSpoolError(same.status());
     if (!*same) {
       // Ours may be the damaged copy: then it is we who go back.
-      const absl::StatusOr<Partial::SelfCheck> check = CheckOwnBytes();
-      if (!check.ok()) return OnSpoolError(check.status());
-      if (check->first_damage < state_->received()) {
-        return GoBackTo(check->first_damage);
-      }
+      const absl::StatusOr<std::optional<uint64_t>> damage =
+          partial_->FirstDamage(chunk.offset, known);
+      if (!damage.ok()) return OnSpoolError(damage.status());
+      if (*damage) return GoBackTo(**damage);
       return End({.status = absl::DataLossError(
                       "bytes sent again differ from those received before"),
                   .reason = EndReason::kResentBytesDiffer});
@@ -325,8 +364,17 @@ void LiveRecording::OnDetach(const std::shared_ptr<Stream>& stream) {
   ++leaves_;
   if (stream != current_) return;
   current_ = nullptr;
-  // What the device sent is kept for its next stream.
-  if (state_ && state_->durable() < state_->received()) StartSync();
+  if (!state_) return;
+  // What the device sent is kept for its next stream; nothing is nothing.
+  if (state_->durable() < state_->received()) return StartSync();
+  if (state_->received() > 0 || finish_ || sync_running_) return;
+  const absl::Status removed = house_->spool.Remove(name_, partial_->id());
+  partial_ = nullptr;
+  state_.reset();
+  if (!removed.ok()) {
+    Log(Severity::kWarning, "spool: an empty transfer cannot be removed",
+        {{"recording", name_.ToString()}, {"reason", removed.message()}});
+  }
 }
 
 void LiveRecording::Drain(absl::AnyInvocable<void()> done) {

@@ -55,7 +55,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   struct Committing {
     StoreSource source;
     Finished finished;
-    bool retry_set = false;
+    std::unique_ptr<StoreUpload> upload = {};  // while the store is at work
     // The store got other bytes than we meant to give: ours are read again.
     bool doubtful = false;
   };
@@ -74,12 +74,16 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void TakeChunk(const Chunk& chunk, uint64_t known);
   void OnDetach(const std::shared_ptr<Stream>& stream);
   absl::Status EnsureLoaded();
-  absl::Status CreateTransfer(const Begin& begin, const Principal& principal);
-  absl::Status CheckRoom(const Begin& begin) const;
+  absl::Status LoadStored(const TransferId& id, const Bundle& stored);
+  bool HasTransfer() const;
+  void NoteTakeover(const Principal& by);
+  void OpenTransfer(const Begin& begin, const Principal& principal);
+  // Whether the spool has room for `missing` bytes more above its reserve.
+  absl::StatusOr<bool> HasRoom(uint64_t missing) const;
   void SendReady();
   TransferView View() const;
   void End(StreamEnd end);
-  void PauseStream(Pause::Reason reason, absl::Duration retry_after);
+  void PauseStream(Pause::Reason reason);
 
   // live_sync.cc: durability
   void SyncSoon();
@@ -88,33 +92,40 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void SyncNext();
   void OnSpoolError(const absl::Status& status);
   void LoseTransfer(const absl::Status& why);
-  void StepHash();
+  // Reads the spool's bytes, a step at a time: for the hash, or for a check.
+  void StepReading();
+  void ReadStep();
   uint64_t AckEveryBytes() const;
   absl::Duration AckEvery() const;
   // Keeps this in the registry while there is work; reports quiet to Drain.
   void UpdateBusy();
 
-  // live_finish.cc: from Finish to Stored
+  // live_finish.cc: from Finish to what is durable in the spool
   void OnFinish(const std::shared_ptr<Stream>& stream, const Finish& finish);
-  void AnswerFromStore(const Finish& finish);
-  void StepStoreReading();
-  void StoreNotReadable(const absl::Status& why);
   void ContinueFinish();
-  void OnHashDiffers();
-  absl::StatusOr<Partial::SelfCheck> CheckOwnBytes();
+  void ForgetFinish();
+  void OnChecked(const Partial::SelfCheck& check);
   void GoBackTo(uint64_t offset);
   void CloseAsMismatch(const Digest& received);
   void RecordFinished();
+  void FinishFromSpool();
+  StoreSource SourceOf(const TransferId& id,
+                       const std::string& extension) const;
+
+  // live_commit.cc: from there to Stored
   void Commit();
+  void StepCommit();
   void OnStored(const Bundle& bundle);
   void OnConflict();
   void RetryCommit(const absl::Status& why);
-  void OnLeftover(const Unstored& unstored);
-  void OnLeftoverWithoutBytes(const Unstored& unstored);
-  void FinishFromSpool();
   void DoubtSpool();
+  void RetryLater();
+  void TryAgain();
+  void LoadLeftover();
   absl::Status LookIntoStore();
-  StoreSource SourceOf(const Partial& partial) const;
+  void AnswerFromStore(const Finish& finish);
+  void StepStoreReading();
+  void StoreNotReadable(const absl::Status& why);
 
   const RecordingName name_;
   const std::shared_ptr<IntakeInside> house_;
@@ -137,7 +148,10 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   bool sync_running_ = false;
   uint64_t sync_offset_ = 0;  // what the running sync makes durable
   bool sync_timer_set_ = false;
-  bool hash_step_posted_ = false;
+  bool reading_step_posted_ = false;
+  // The bytes are being held against the journal, since the hash is not what
+  // the device declared.
+  bool checking_ = false;
   // The sync that makes the Finished record durable.
   enum class FinishSync { kNone, kWanted, kRunning };
   FinishSync finish_sync_ = FinishSync::kNone;
@@ -147,7 +161,12 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // Everything is durable in the spool and on its way into the store; partial_
   // is closed.
   std::optional<Committing> committing_;
-  int commit_failures_ = 0;  // since it was finished
+  int failures_ = 0;  // to bring it into the store, in a row
+  bool retry_set_ = false;
+  // Finished in an earlier process, and not looked at yet.
+  std::optional<TransferId> leftover_;
+  // Others wait for it to be done with, or to wait itself.
+  bool leftover_has_turn_ = false;
 
   std::deque<absl::Time> takeovers_;
   bool busy_ = false;

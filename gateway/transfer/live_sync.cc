@@ -10,8 +10,8 @@
 namespace schleuse {
 namespace {
 
-// One step of hashing in the background: a few milliseconds.
-constexpr uint64_t kHashStepBytes = 8 << 20;
+// One step of reading in the background: a few milliseconds.
+constexpr uint64_t kReadStepBytes = 8 << 20;
 
 }  // namespace
 
@@ -82,6 +82,13 @@ void LiveRecording::OnSynced(const absl::Status& status) {
   if (finish_sync_ == FinishSync::kNone && current_ != nullptr) {
     current_->inside_->Send(Ack{.durable_offset = state_->durable(),
                                 .credit_bytes = house_->CreditBytes()});
+    // Others may have taken the room that was there at Begin.
+    const absl::StatusOr<bool> room = HasRoom(0);
+    if (room.ok() && !*room && !state_->complete() && !current_ended_) {
+      Log(Severity::kAlarm, "spool: its reserve is reached",
+          {{"recording", name_.ToString()}});
+      PauseStream(Pause::Reason::kSpoolFull);
+    }
   }
   SyncNext();
 }
@@ -89,14 +96,13 @@ void LiveRecording::OnSynced(const absl::Status& status) {
 // The transfer stays as it is and the device tries again; what is lost is lost.
 void LiveRecording::OnSpoolError(const absl::Status& status) {
   if (absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) {
-    // The device will say it again.
-    finish_.reset();
-    finish_sync_ = FinishSync::kNone;
+    ForgetFinish();  // the device will say it again
+    if (partial_->finished()) RetryLater();
   }
   if (absl::IsResourceExhausted(status)) {
     Log(Severity::kAlarm, "spool: disk full",
         {{"recording", name_.ToString()}, {"reason", status.message()}});
-    return PauseStream(Pause::Reason::kSpoolFull, house_->options.pause);
+    return PauseStream(Pause::Reason::kSpoolFull);
   }
   if (absl::IsUnavailable(status)) {
     Log(Severity::kError, "spool: cannot be used now",
@@ -119,34 +125,45 @@ void LiveRecording::LoseTransfer(const absl::Status& why) {
        {"renamed", aside.ok() ? "yes" : aside.message()}});
   partial_ = nullptr;
   state_.reset();
-  finish_.reset();
-  finish_sync_ = FinishSync::kNone;
+  ForgetFinish();
   End({.status = absl::UnavailableError(
            "the gateway lost what it had received; begin again"),
        .reason = EndReason::kSpoolFault});
 }
 
-void LiveRecording::StepHash() {
-  if (hash_step_posted_ || partial_ == nullptr || partial_->hash_is_current()) {
-    return;
-  }
-  hash_step_posted_ = true;
+void LiveRecording::StepReading() {
+  if (reading_step_posted_) return;
+  reading_step_posted_ = true;
   Post([this] {
-    hash_step_posted_ = false;
-    if (partial_ == nullptr) return;
-    const absl::Status hashed = partial_->HashSome(kHashStepBytes);
-    if (!hashed.ok()) return OnSpoolError(hashed);
-    if (!partial_->hash_is_current()) return StepHash();
-    if (finish_) ContinueFinish();
+    reading_step_posted_ = false;
+    if (partial_ != nullptr) ReadStep();
   });
 }
 
+void LiveRecording::ReadStep() {
+  // A stopping gateway waits for no hash that nobody has asked for.
+  if (draining_ && !finish_) return;
+  if (checking_) {
+    const absl::StatusOr<std::optional<Partial::SelfCheck>> check =
+        partial_->CheckSome(kReadStepBytes);
+    if (!check.ok()) return OnSpoolError(check.status());
+    if (!*check) return StepReading();
+    checking_ = false;
+    return OnChecked(**check);
+  }
+  const absl::Status hashed = partial_->HashSome(kReadStepBytes);
+  if (!hashed.ok()) return OnSpoolError(hashed);
+  if (!partial_->hash_is_current()) return StepReading();
+  if (finish_) ContinueFinish();
+}
+
 void LiveRecording::UpdateBusy() {
-  const bool waits_for_store = committing_ && committing_->retry_set;
-  const bool at_work = sync_running_ || hash_step_posted_ || store_reading_ ||
-                       (finish_ && partial_ != nullptr) ||
+  const bool waits_for_store =
+      committing_ && retry_set_ && committing_->upload == nullptr;
+  const bool at_work = sync_running_ || reading_step_posted_ ||
+                       store_reading_ || (finish_ && partial_ != nullptr) ||
                        (committing_ && !waits_for_store);
-  const bool busy = at_work || sync_timer_set_ || waits_for_store;
+  const bool busy = at_work || sync_timer_set_ || retry_set_;
   if (busy != busy_) {
     busy_ = busy;
     if (busy) {
@@ -154,6 +171,10 @@ void LiveRecording::UpdateBusy() {
     } else {
       house_->registry.Leave(name_);
     }
+  }
+  if (leftover_has_turn_ && !at_work) {
+    leftover_has_turn_ = false;
+    StartNextLeftover(house_);
   }
   if (drained_ && !at_work) {
     End({.status = absl::UnavailableError("the gateway is stopping"),

@@ -20,6 +20,13 @@ class TransferState {
 
   uint64_t received() const { return received_; }
   uint64_t durable() const { return durable_; }
+  // True if the recording's size is known and all of it is there.
+  bool complete() const { return declared_size_ == received_; }
+  // Bytes that are to come, as far as it is known: 0 while the size is not.
+  uint64_t missing() const {
+    return declared_size_.value_or(0) > received_ ? *declared_size_ - received_
+                                                  : 0;
+  }
 
   // A new stream carries the transfer: what the old one owed is forgotten.
   // `declared_size` is what its Begin said.

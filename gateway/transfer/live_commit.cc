@@ -1,0 +1,248 @@
+// From what is durable in the spool to Stored, and what a device hears of a
+// recording that is stored already.
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "gateway/transfer/live_recording.h"
+
+namespace schleuse {
+namespace {
+
+// One step of reading back from the store: a few milliseconds.
+constexpr uint64_t kStoreStepBytes = 8 << 20;
+// Between attempts to bring a finished transfer into a store that is away:
+// doubling, each with full jitter.
+constexpr absl::Duration kRetryFirst = absl::Seconds(1);
+constexpr absl::Duration kRetryMost = absl::Minutes(5);
+
+}  // namespace
+
+absl::Status LiveRecording::LookIntoStore() {
+  ASSIGN_OR_RETURN(const std::vector<Bundle> found, house_->store.Find(name_));
+  if (!found.empty()) in_store_ = {.bundle = found.front(), .sha256 = {}};
+  return absl::OkStatus();
+}
+
+// Everything is durable in the spool: from now on the files are closed and the
+// store decides.
+void LiveRecording::Commit() {
+  if (!committing_) {
+    Failpoint("gateway.finished");
+    committing_ = Committing{
+        .source = SourceOf(partial_->id(), partial_->begun().extension),
+        .finished = *partial_->finished()};
+    partial_ = nullptr;
+    state_.reset();
+    ForgetFinish();
+  }
+  if (committing_->upload != nullptr) return;  // under way
+  if (committing_->doubtful) return DoubtSpool();
+  absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
+      house_->store.Open(committing_->source);
+  if (!upload.ok()) return RetryCommit(upload.status());
+  committing_->upload = *std::move(upload);
+  StepCommit();
+}
+
+void LiveRecording::StepCommit() {
+  const Finished& finished = committing_->finished;
+  const absl::StatusOr<std::optional<Bundle>> stored =
+      committing_->upload->Commit(finished.size, finished.sha256);
+  if (stored.ok() && !*stored) return Post([this] { StepCommit(); });
+  committing_->upload = nullptr;
+  if (absl::IsAlreadyExists(stored.status())) return OnConflict();
+  committing_->doubtful = absl::IsDataLoss(stored.status());
+  if (!stored.ok()) return RetryCommit(stored.status());
+  OnStored(**stored);
+}
+
+void LiveRecording::OnStored(const Bundle& bundle) {
+  Failpoint("gateway.committed");
+  const Finished finished = committing_->finished;
+  const TransferId id = committing_->source.transfer_id;
+  committing_.reset();
+  failures_ = 0;
+  in_store_ = {.bundle = bundle, .sha256 = finished.sha256};
+  Log(Severity::kInfo, "recording stored",
+      {{"recording", name_.ToString()},
+       {"transfer_id", id.ToString()},
+       {"location", bundle.location},
+       {"size", finished.size},
+       {"sha256", finished.sha256.ToHex()}});
+  // A stream that has not declared anything yet will, and is answered then.
+  if (current_ != nullptr && current_asked_) {
+    current_->inside_->Send(
+        Stored{.size = finished.size, .sha256 = finished.sha256});
+    End({.status = absl::OkStatus()});
+  }
+  Failpoint("gateway.stored_sent");
+  const absl::Status removed = house_->spool.Remove(name_, id);
+  if (!removed.ok()) {
+    // The next start finds it stored and tries again.
+    Log(Severity::kWarning, "spool: a stored transfer cannot be removed",
+        {{"transfer_id", id.ToString()}, {"reason", removed.message()}});
+  }
+}
+
+// The store holds other bytes under this name since after our Begin. Theirs
+// stay; ours are kept for a person; the device sends them under another name.
+void LiveRecording::OnConflict() {
+  const TransferId id = committing_->source.transfer_id;
+  const absl::Status aside = house_->spool.SetAside(name_, id);
+  Log(Severity::kAlarm, "other bytes are stored under this name",
+      {{"recording", name_.ToString()},
+       {"transfer_id", id.ToString()},
+       {"set_aside", aside.ok() ? "yes" : aside.message()}});
+  const Finish finish = {.size = committing_->finished.size,
+                         .sha256 = committing_->finished.sha256};
+  committing_.reset();
+  const absl::Status found = LookIntoStore();
+  if (!found.ok() || !in_store_) {
+    return End({.status = absl::UnavailableError(
+                    "the gateway's storage does not answer")});
+  }
+  // Names the stored hash once it is known.
+  if (current_asked_) AnswerFromStore(finish);
+}
+
+// Whatever keeps a finished transfer from the store, it is tried again by
+// itself; the device need not come back.
+void LiveRecording::RetryLater() {
+  if (retry_set_) return;
+  retry_set_ = true;
+  // Longer each time, with full jitter.
+  const double growth = std::pow(2.0, std::min(failures_, 16));
+  ++failures_;
+  const absl::Duration delay = std::min(kRetryMost, growth * kRetryFirst) *
+                               house_->random.NextFraction();
+  strand_.PostAfter(delay, [self = shared_from_this()] {
+    self->retry_set_ = false;
+    if (!self->draining_) self->TryAgain();
+    self->UpdateBusy();
+  });
+}
+
+void LiveRecording::TryAgain() {
+  if (committing_) return Commit();
+  if (leftover_) return LoadLeftover();
+  if (partial_ != nullptr && partial_->finished() && !finish_) {
+    FinishFromSpool();
+  }
+}
+
+void LiveRecording::RetryCommit(const absl::Status& why) {
+  Log(Severity::kAlarm, "the store does not take a recording; it waits",
+      {{"recording", name_.ToString()},
+       {"transfer_id", committing_->source.transfer_id.ToString()},
+       {"attempt", failures_ + 1},
+       {"reason", why.message()}});
+  RetryLater();
+  PauseStream(Pause::Reason::kStoreAway);
+}
+
+// What the store read back was not what was received: the medium below the
+// spool may be to blame.
+void LiveRecording::DoubtSpool() {
+  Committing doubted = *std::exchange(committing_, std::nullopt);
+  if (const absl::Status loaded = EnsureLoaded(); !loaded.ok()) {
+    committing_ = std::move(doubted);
+    return RetryCommit(loaded);
+  }
+  if (!HasTransfer()) {
+    return End({.status = absl::UnavailableError(
+                    "the gateway lost what it had received; begin again"),
+                .reason = EndReason::kSpoolFault});
+  }
+  if (partial_ == nullptr || finish_) return;
+  // The bytes are not all what the journal said, and the device was told that
+  // they are all here.
+  if (current_ == nullptr) return;
+  current_->inside_->Send(state_->CutBack(state_->received()));
+}
+
+void LiveRecording::StoreLeftover(const Unstored& unstored) {
+  Post([this, id = unstored.id] {
+    leftover_ = id;
+    leftover_has_turn_ = true;
+    LoadLeftover();
+    ++leaves_;
+  });
+}
+
+void LiveRecording::LoadLeftover() {
+  const absl::Status loaded = EnsureLoaded();
+  if (!loaded.ok()) {
+    Log(Severity::kAlarm, "spool: a finished transfer cannot be read; it waits",
+        {{"recording", name_.ToString()},
+         {"transfer_id", leftover_->ToString()},
+         {"reason", loaded.message()}});
+    return RetryLater();
+  }
+  if (partial_ != nullptr && !partial_->finished()) {
+    // After a power cut the bytes are not all what the journal said: the
+    // device, which had no answer yet, sends the rest again.
+    Log(Severity::kWarning, "spool: a finished transfer is incomplete",
+        {{"recording", name_.ToString()},
+         {"transfer_id", leftover_->ToString()},
+         {"received", state_->received()}});
+  }
+  leftover_.reset();
+}
+
+void LiveRecording::AnswerFromStore(const Finish& finish) {
+  finish_ = finish;
+  if (in_store_->sha256) {
+    const bool same = finish.size == in_store_->bundle.size &&
+                      finish.sha256 == *in_store_->sha256;
+    finish_.reset();
+    if (!same) return End(StreamEnd::OtherBytesStored(in_store_->sha256));
+    if (current_ == nullptr) return;
+    current_->inside_->Send(
+        Stored{.size = finish.size, .sha256 = finish.sha256});
+    return End({.status = absl::OkStatus()});
+  }
+  if (store_reading_) return;
+  absl::StatusOr<std::unique_ptr<StoredBytes>> bytes =
+      house_->store.Read(in_store_->bundle);
+  if (!bytes.ok()) return StoreNotReadable(bytes.status());
+  store_reading_ = {.bytes = *std::move(bytes), .hash = {}};
+  StepStoreReading();
+}
+
+void LiveRecording::StepStoreReading() {
+  Post([this] {
+    if (!store_reading_) return;
+    const uint64_t from = store_reading_->hash.bytes_hashed();
+    const absl::StatusOr<std::string> piece =
+        store_reading_->bytes->Read(from, kStoreStepBytes);
+    if (!piece.ok()) return StoreNotReadable(piece.status());
+    store_reading_->hash.Update(*piece);
+    if (!piece->empty()) return StepStoreReading();
+    // Nobody knows whether whoever put it there made it durable.
+    const absl::Status kept = house_->store.Keep(in_store_->bundle);
+    if (!kept.ok()) return StoreNotReadable(kept);
+    in_store_->sha256 = store_reading_->hash.Current();
+    in_store_->bundle.size = from;
+    store_reading_.reset();
+    if (finish_) AnswerFromStore(*std::exchange(finish_, std::nullopt));
+  });
+}
+
+void LiveRecording::StoreNotReadable(const absl::Status& why) {
+  Log(Severity::kAlarm, "a stored recording cannot be read",
+      {{"recording", name_.ToString()},
+       {"location", in_store_->bundle.location},
+       {"reason", why.message()}});
+  store_reading_.reset();
+  in_store_.reset();  // look again next time
+  finish_.reset();
+  End({.status =
+           absl::UnavailableError("the gateway's storage does not answer")});
+}
+
+}  // namespace schleuse
