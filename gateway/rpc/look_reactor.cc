@@ -1,5 +1,7 @@
 #include "gateway/rpc/look_reactor.h"
 
+#include <atomic>
+#include <memory>
 #include <utility>
 
 #include "gateway/rpc/convert.h"
@@ -12,11 +14,8 @@ namespace {
 class Answer {
  public:
   Answer(grpc::ServerUnaryReactor& call, transfer::v1::GetTransferReply& reply,
-         std::shared_ptr<std::atomic<int>> looking)
-      : call_(call), reply_(reply), looking_(std::move(looking)) {
-    ++*looking_;
-  }
-  ~Answer() { --*looking_; }
+         DeviceCounted place)
+      : call_(call), reply_(reply), place_(std::move(place)) {}
 
   void Give(const absl::StatusOr<TransferView>& view) {
     if (given_.exchange(true)) return;
@@ -28,7 +27,7 @@ class Answer {
  private:
   grpc::ServerUnaryReactor& call_;
   transfer::v1::GetTransferReply& reply_;
-  const std::shared_ptr<std::atomic<int>> looking_;  // outlives the server
+  const DeviceCounted place_;
   std::atomic<bool> given_{false};
 };
 
@@ -36,8 +35,8 @@ class LookReactor final : public grpc::ServerUnaryReactor {
  public:
   LookReactor(Intake& intake, const Principal& principal,
               const RecordingName& name, transfer::v1::GetTransferReply& reply,
-              std::shared_ptr<std::atomic<int>> looking)
-      : answer_(std::make_shared<Answer>(*this, reply, std::move(looking))) {
+              DeviceCounted place)
+      : answer_(std::make_shared<Answer>(*this, reply, std::move(place))) {
     intake.Look(principal, name,
                 [answer = answer_](const absl::StatusOr<TransferView>& view) {
                   answer->Give(view);
@@ -56,11 +55,12 @@ class LookReactor final : public grpc::ServerUnaryReactor {
 
 }  // namespace
 
-grpc::ServerUnaryReactor* MakeLookReactor(
-    Intake& intake, const Principal& principal, const RecordingName& name,
-    transfer::v1::GetTransferReply& reply,
-    std::shared_ptr<std::atomic<int>> looking) {
-  return new LookReactor(intake, principal, name, reply, std::move(looking));
+grpc::ServerUnaryReactor* MakeLookReactor(Intake& intake,
+                                          const Principal& principal,
+                                          const RecordingName& name,
+                                          transfer::v1::GetTransferReply& reply,
+                                          DeviceCounted place) {
+  return new LookReactor(intake, principal, name, reply, std::move(place));
 }
 
 }  // namespace schleuse

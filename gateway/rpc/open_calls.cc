@@ -15,11 +15,6 @@ void OpenCalls::Remove(const OpenCall& call) {
   calls_.erase(&call);
 }
 
-int OpenCalls::count() const {
-  MutexLock lock(mutex_);
-  return static_cast<int>(calls_.size());
-}
-
 void OpenCalls::SetTimer() {
   if (timer_set_ || calls_.empty()) return;
   timer_set_ = true;

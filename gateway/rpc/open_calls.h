@@ -34,7 +34,6 @@ class OpenCalls : public std::enable_shared_from_this<OpenCalls> {
 
   void Add(const std::shared_ptr<OpenCall>& call);
   void Remove(const OpenCall& call);
-  int count() const;
 
  private:
   void SetTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -42,7 +41,7 @@ class OpenCalls : public std::enable_shared_from_this<OpenCalls> {
 
   Executor& executor_;
   const absl::Duration patience_;
-  mutable Mutex mutex_;
+  Mutex mutex_;
   absl::flat_hash_map<const OpenCall*, std::weak_ptr<OpenCall>> calls_
       ABSL_GUARDED_BY(mutex_);
   bool timer_set_ ABSL_GUARDED_BY(mutex_) = false;

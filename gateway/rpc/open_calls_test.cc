@@ -38,9 +38,7 @@ TEST(OpenCallsTest, ACallThatIsOverIsNotAsked) {
   const auto removed = std::make_shared<CountingCall>();
   calls->Add(removed);
   calls->Add(std::make_shared<CountingCall>());  // gone at once
-  EXPECT_EQ(calls->count(), 2);
   calls->Remove(*removed);
-  EXPECT_EQ(calls->count(), 1);
   executor.Advance(kPatience);
   executor.RunReady();
   EXPECT_EQ(removed->ticks, 0);
@@ -55,7 +53,6 @@ TEST(OpenCallsTest, AFloodOfShortCallsLeavesOneTimer) {
     calls->Add(call);
     calls->Remove(*call);
   }
-  EXPECT_EQ(calls->count(), 0);
   ASSERT_TRUE(executor.SkipToNext());
   EXPECT_FALSE(executor.SkipToNext());
   executor.RunReady();

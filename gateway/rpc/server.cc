@@ -61,11 +61,10 @@ class Service final : public Methods {
   UploadCall* Upload(grpc::CallbackServerContext* context) override {
     const absl::StatusOr<Principal> device = IdentifyDevice(*context);
     if (!device.ok()) return MakeRefusal(ToGrpc(device.status()));
-    if (open_->count() >= limits::kUploadCallsMax) {
-      return MakeRefusal(Full("too many calls are open"));
-    }
-    return MakeUploadReactor(*context, intake_, *device, open_,
-                             silent_ticks_max_);
+    auto place = DeviceCounted::Enter(uploads_, device->spiffe_id());
+    if (!place) return MakeRefusal(Full("too many calls are open"));
+    return MakeUploadReactor(*context, intake_, *device, *std::move(place),
+                             open_, silent_ticks_max_);
   }
 
   grpc::ServerUnaryReactor* GetTransfer(grpc::CallbackServerContext* context,
@@ -76,10 +75,9 @@ class Service final : public Methods {
     const absl::StatusOr<RecordingName> name =
         RecordingName::Parse(request->camera_id(), request->recording_id());
     if (!name.ok()) return Refuse(*context, ToGrpc(name.status()));
-    if (*looking_ >= limits::kLooksMax) {
-      return Refuse(*context, Full("too many questions are open"));
-    }
-    return MakeLookReactor(intake_, *device, *name, *reply, looking_);
+    auto place = DeviceCounted::Enter(looks_, device->spiffe_id());
+    if (!place) return Refuse(*context, Full("too many questions are open"));
+    return MakeLookReactor(intake_, *device, *name, *reply, *std::move(place));
   }
 
  private:
@@ -129,9 +127,11 @@ class Service final : public Methods {
   const int silent_ticks_max_;
   const Clock& clock_;
   LogBudget refusals_;
-  // Shared with the questions, which may outlive the server.
-  const std::shared_ptr<std::atomic<int>> looking_ =
-      std::make_shared<std::atomic<int>>(0);
+  // Shared with the calls, which may outlive the server.
+  const std::shared_ptr<DeviceCounts> uploads_ = std::make_shared<DeviceCounts>(
+      limits::kUploadCallsMax, limits::kUploadCallsPerDeviceMax);
+  const std::shared_ptr<DeviceCounts> looks_ = std::make_shared<DeviceCounts>(
+      limits::kLooksMax, limits::kLooksPerDeviceMax);
 };
 
 void SetLimits(grpc::ServerBuilder& builder) {

@@ -523,8 +523,7 @@ TEST(ServerTest, SpeaksOnlyTheTlsOfTheProfile) {
   ExpectServesOthers(house);
 }
 
-// --- bad messages
-// --------------------------------------------------------------
+// --- bad messages -----------------------------------------------------------
 
 TEST(ServerTest, EachBreachOfTheProtocolEndsTheCall) {
   House house;
@@ -732,8 +731,7 @@ TEST(ServerTest, TheNewestStreamTakesOver) {
   EXPECT_THAT(house.InStore("r1"), IsOkAndHolds("one two three"));
 }
 
-// --- devices that ignore the rules
-// ---------------------------------------------
+// --- devices that ignore the rules ------------------------------------------
 
 TEST(ServerTest, ADeviceThatIgnoresItsCreditHasToWait) {
   House house;
@@ -824,6 +822,31 @@ TEST(ServerTest, ADeviceThatNeverReadsDoesNotKeepItsCall) {
   ExpectServesOthers(house);
 }
 
+// Connections are cheap to open; the calls of all of them count together.
+TEST(ServerTest, OneDeviceHeldAllTheCalls) {
+  HouseOptions options;
+  options.intake.streams_per_device_max = 2 * limits::kUploadCallsPerDeviceMax;
+  House house(options);
+  std::vector<std::unique_ptr<Call>> calls;
+  std::shared_ptr<grpc::Channel> channel;
+  for (int i = 0; i < limits::kUploadCallsPerDeviceMax; ++i) {
+    if (i % limits::kCallsPerConnectionMax == 0) {
+      channel = Connect(house, Certs().dock);
+    }
+    calls.push_back(std::make_unique<Call>(channel));
+    // So that it has arrived.
+    calls.back()->Send(BeginOf(absl::StrCat("r", i)));
+    ASSERT_TRUE(calls.back()->Read()) << i;
+  }
+  EXPECT_THAT(Call(Connect(house, Certs().dock)).End(),
+              EndsWith(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  ExpectServesOthers(house);
+  calls.clear();
+  EXPECT_TRUE(Eventually([&] {
+    return Upload(Connect(house, Certs().dock), "again", "bytes").ok();
+  }));
+}
+
 TEST(ServerTest, ACallThatDoesNotBeginIsEnded) {
   HouseOptions options;
   options.server.begin_within = absl::Milliseconds(50);
@@ -894,8 +917,7 @@ TEST(ServerTest, CallsCancelledAtAnyMomentLeaveNothingBehind) {
   ExpectServesOthers(house);
 }
 
-// --- looking
-// -------------------------------------------------------------------
+// --- looking ----------------------------------------------------------------
 
 TEST(ServerTest, GetTransferTellsHowFarATransferIs) {
   House house;
@@ -957,8 +979,7 @@ TEST(ServerTest, GetTransferRefuses) {
   ExpectServesOthers(house);
 }
 
-// --- starting and stopping
-// -------------------------------------------------------
+// --- starting and stopping --------------------------------------------------
 
 TEST(ServerTest, ShutdownCancelsWhatIsOpenAtItsDeadline) {
   House house;

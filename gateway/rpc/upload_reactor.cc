@@ -18,9 +18,10 @@ constexpr int kFinishesPerStreamMax = limits::kRewindsPerStreamMax + 1;
 class UploadReactor final : public UploadCall {
  public:
   UploadReactor(grpc::CallbackServerContext& context, Intake& intake,
-                const Principal& principal, std::shared_ptr<OpenCalls> open,
-                int silent_ticks_max)
-      : door_(std::make_shared<CallDoor>(*this, context, message_,
+                const Principal& principal, DeviceCounted place,
+                std::shared_ptr<OpenCalls> open, int silent_ticks_max)
+      : place_(std::move(place)),
+        door_(std::make_shared<CallDoor>(*this, context, message_,
                                          silent_ticks_max)),
         stream_(intake.Connect(principal, door_)),
         open_(std::move(open)) {
@@ -81,6 +82,7 @@ class UploadReactor final : public UploadCall {
     return true;
   }
 
+  const DeviceCounted place_;
   grpc::ByteBuffer message_;
   // Shared with the stream, which may answer until it is closed.
   const std::shared_ptr<CallDoor> door_;
@@ -99,10 +101,11 @@ class Refusal final : public UploadCall {
 
 UploadCall* MakeUploadReactor(grpc::CallbackServerContext& context,
                               Intake& intake, const Principal& principal,
+                              DeviceCounted place,
                               std::shared_ptr<OpenCalls> open,
                               int silent_ticks_max) {
-  return new UploadReactor(context, intake, principal, std::move(open),
-                           silent_ticks_max);
+  return new UploadReactor(context, intake, principal, std::move(place),
+                           std::move(open), silent_ticks_max);
 }
 
 UploadCall* MakeRefusal(const grpc::Status& status) {

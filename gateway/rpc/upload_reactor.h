@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "gateway/access/device_counts.h"
 #include "gateway/access/principal.h"
 #include "gateway/rpc/call_door.h"
 #include "gateway/rpc/open_calls.h"
@@ -18,6 +19,7 @@ namespace schleuse {
 // and deletes itself when it is over. `silent_ticks_max` as CallDoor says.
 UploadCall* MakeUploadReactor(grpc::CallbackServerContext& context,
                               Intake& intake, const Principal& principal,
+                              DeviceCounted place,
                               std::shared_ptr<OpenCalls> open,
                               int silent_ticks_max);
 
