@@ -22,7 +22,7 @@ std::optional<uint64_t> SeedFromEnvironment() {
 struct Totals {
   int kills = 0, power_cuts = 0, client_kills = 0, disk_faults = 0;
   int rewinds = 0, streams = 0;
-  int takeovers = 0, drains = 0, full_disks = 0, again = 0;
+  int takeovers = 0, drains = 0, full_disks = 0, store_away = 0, again = 0;
 };
 
 // Runs seeds [first, first + count) and stops at the first broken promise.
@@ -50,6 +50,7 @@ Totals RunSeeds(uint64_t first, uint64_t count, Plan plan) {
     totals.takeovers += outcome.takeovers;
     totals.drains += outcome.drains;
     totals.full_disks += outcome.full_disks;
+    totals.store_away += outcome.store_away;
     totals.again += outcome.again;
   }
   return totals;
@@ -75,6 +76,7 @@ TEST(SimulationTest, NothingAcknowledgedIsLostInCrashesCutsAndBrokenLinks) {
   EXPECT_GT(totals.takeovers, 100);
   EXPECT_GT(totals.drains, 100);
   EXPECT_GT(totals.full_disks, 100);
+  EXPECT_GT(totals.store_away, 100);
   EXPECT_GT(totals.again, 50);
 }
 
@@ -86,6 +88,7 @@ TEST(SimulationTest, EverydayTroubleLosesNothing) {
   EXPECT_GT(totals.takeovers, 50);
   EXPECT_GT(totals.drains, 50);
   EXPECT_GT(totals.full_disks, 50);
+  EXPECT_GT(totals.store_away, 50);
 }
 
 TEST(SimulationTest, NothingStoredIsLostWhenTheDiskFailsToo) {

@@ -50,11 +50,11 @@ void Must(const absl::Status& status) {
 }  // namespace
 
 std::string Outcome::Report() const {
-  return absl::StrCat(broken, " (steps ", steps, ", kills ", kills,
-                      ", power cuts ", power_cuts, ", client kills ",
-                      client_kills, ", disk faults ", disk_faults,
-                      ", takeovers ", takeovers, ", drains ", drains,
-                      ", full disks ", full_disks, ", again ", again, ")");
+  return absl::StrCat(
+      broken, " (steps ", steps, ", kills ", kills, ", power cuts ", power_cuts,
+      ", client kills ", client_kills, ", disk faults ", disk_faults,
+      ", takeovers ", takeovers, ", drains ", drains, ", full disks ",
+      full_disks, ", store away ", store_away, ", again ", again, ")");
 }
 
 struct World::Gateway {
@@ -145,28 +145,9 @@ World::World(const Plan& plan)
          .dead = 0.0005 * static_cast<double>(random_.Next() % 4),
          .flip_chunk = random_.Next() % 3 == 0 ? 0.01 : 0});
   }
-  if (plan.disk_faults) {
-    disk_.SetFault([this](const DiskOperation& operation) -> absl::Status {
-      if (!misfortunes_ || random_.NextFraction() > 0.01) {
-        return absl::OkStatus();
-      }
-      using Kind = DiskOperation::Kind;
-      switch (operation.kind) {
-        case Kind::kWrite:
-        case Kind::kSync:
-        case Kind::kSyncDirectory:
-        case Kind::kCreate:
-        case Kind::kLink:
-        case Kind::kMakeDirectory:
-          ++outcome_.disk_faults;
-          return random_.Next() % 2 == 0
-                     ? absl::ResourceExhaustedError("no space (simulated)")
-                     : absl::DataLossError("medium error (simulated)");
-        default:
-          return absl::OkStatus();
-      }
-    });
-  }
+  disk_.SetFault([this](const DiskOperation& operation) {
+    return looking_ ? absl::OkStatus() : FaultOf(operation);
+  });
   const int recordings = 1 + static_cast<int>(random_.Next() % 4);
   for (int i = 0; i < recordings; ++i) {
     absl::StatusOr<RecordingName> name = RecordingName::Parse(
@@ -179,6 +160,33 @@ World::World(const Plan& plan)
       ++outcome_.rivals;
       AddDevice(*name, bytes, "spiffe://sim.test/dock/s2/d2");
     }
+  }
+}
+
+absl::Status World::FaultOf(const DiskOperation& operation) {
+  using Kind = DiskOperation::Kind;
+  if (store_is_away_ && absl::StartsWith(operation.path, kStore)) {
+    return absl::UnavailableError("the store is away (simulated)");
+  }
+  if (!plan_.disk_faults || !misfortunes_ || random_.NextFraction() > 0.01) {
+    return absl::OkStatus();
+  }
+  ++outcome_.disk_faults;
+  switch (operation.kind) {
+    case Kind::kWrite:
+    case Kind::kSync:
+    case Kind::kSyncDirectory:
+    case Kind::kCreate:
+    case Kind::kLink:
+    case Kind::kMakeDirectory:
+    case Kind::kReplace:
+      return random_.Next() % 2 == 0
+                 ? absl::ResourceExhaustedError("no space (simulated)")
+                 : absl::DataLossError("medium error (simulated)");
+    default:
+      return random_.Next() % 2 == 0
+                 ? absl::UnavailableError("no descriptors (simulated)")
+                 : absl::DataLossError("medium error (simulated)");
   }
 }
 
@@ -279,6 +287,7 @@ void World::OnReply(const RecordingName& name, const client::Reply& reply) {
 }
 
 void World::CheckStored(const Device& device, const char* when) {
+  const Looking looking(*this);
   const std::string directory =
       absl::StrCat(kStore, "/", device.name.ToString());
   const auto names = disk_.List(directory);
@@ -298,6 +307,7 @@ void World::CheckStored(const Device& device, const char* when) {
 }
 
 void World::CheckSpoolIsEmpty() {
+  const Looking looking(*this);
   const auto names = disk_.List(kSpool);
   if (!names.ok()) return Broken("the spool is gone");
   for (const std::string& name : *names) {
@@ -341,7 +351,12 @@ void World::EverydayTrouble(double luck) {
     return disk_.SetCapacity(uint64_t{1} << 40);
   }
   if (luck < 0.013) return StartDrain();
-  if (luck < 0.016) {
+  if (luck < 0.014 || (store_is_away_ && luck < 0.02)) {
+    store_is_away_ = !store_is_away_;
+    outcome_.store_away += store_is_away_;
+    return;
+  }
+  if (luck < 0.017) {
     // A device that heard Stored and forgot.
     Device& device = *devices_[random_.Next() % devices_.size()];
     if (!device.stored) return;
@@ -386,12 +401,17 @@ bool World::AllStored() const {
                      [](const auto& device) { return device->done; });
 }
 
+void World::EndMisfortunes() {
+  misfortunes_ = false;
+  store_is_away_ = false;
+  network_.SetFaults({});
+  disk_.SetCapacity(uint64_t{1} << 40);
+}
+
 // Whatever the gateway still does is done, then the power goes once more: what
 // is stored must be there all the same.
 void World::Settle() {
-  misfortunes_ = false;
-  network_.SetFaults({});
-  disk_.SetCapacity(uint64_t{1} << 40);
+  EndMisfortunes();
   for (int i = 0; i < kStepsMax && RunOne(); ++i) {
   }
   disk_.CutPower();
@@ -410,11 +430,7 @@ Outcome World::Run() {
       Broken("it never came to rest");
       break;
     }
-    if (outcome_.steps == kUnluckySteps) {
-      misfortunes_ = false;
-      network_.SetFaults({});
-      disk_.SetCapacity(uint64_t{1} << 40);
-    }
+    if (outcome_.steps == kUnluckySteps) EndMisfortunes();
     if (drained_ != nullptr && *drained_) {
       KillGateway();
     } else if (drained_ != nullptr && gateway_executor_.Now() > drain_until_) {

@@ -33,8 +33,9 @@ struct Plan {
   bool network_faults = true;
   bool crashes = true;
   bool power_cuts = true;
-  // Graceful restarts, a disk that is full for a while, devices that take over
-  // from each other or come again with what is stored already.
+  // Graceful restarts, a disk that is full or a store that is away for a while,
+  // devices that take over from each other or come again with what is stored
+  // already.
   bool everyday_trouble = true;
 };
 
@@ -51,6 +52,7 @@ struct Outcome {
   int takeovers = 0;
   int drains = 0;
   int full_disks = 0;
+  int store_away = 0;
   int again = 0;
   std::string Report() const;
 };
@@ -81,7 +83,16 @@ class World {
   bool RunOne();
   void MoveTime();
   bool AllStored() const;
+  void EndMisfortunes();
   void Settle();
+  absl::Status FaultOf(const DiskOperation& operation);
+
+  // While it is there the disk does nobody harm: it is we who look.
+  struct Looking {
+    explicit Looking(World& of) : world(of) { world.looking_ = true; }
+    ~Looking() { world.looking_ = false; }
+    World& world;
+  };
 
   // --- promises ---
   void Broken(const std::string& what);
@@ -102,6 +113,8 @@ class World {
   Outcome outcome_;
   bool misfortunes_ = true;
   bool disk_is_full_ = false;
+  bool store_is_away_ = false;
+  bool looking_ = false;
   // Of the process that is stopping; shared with its Drain.
   std::shared_ptr<bool> drained_;
   absl::Time drain_until_;
