@@ -326,7 +326,14 @@ absl::StatusOr<std::unique_ptr<StoredBytes>> FileStore::Read(
 absl::Status FileStore::Keep(const Bundle& bundle) {
   Mutex& names = NamesOf(ParentOf(ParentOf(bundle.location)));
   MutexLock lock(names);
+  if (IsDoubted(bundle.location)) {
+    return absl::DataLossError(
+        absl::StrCat(bundle.location,
+                     " could not be synced before, and is not ours to make "
+                     "anew: check the disk, copy the file, restart"));
+  }
   const absl::Status kept = SyncUpwards(bundle.location);
+  SetDoubt(bundle.location, absl::IsDataLoss(kept));
   // Not there, unless the whole store is gone.
   if (absl::IsNotFound(kept)) RETURN_IF_ERROR(Probe());
   return kept;

@@ -30,6 +30,8 @@ struct StoreSource {
 struct Bundle {
   std::string location;  // absolute path, or object key
   uint64_t size;         // bytes
+
+  friend bool operator==(const Bundle&, const Bundle&) = default;
 };
 
 // Brings one recording in. One thread at a time.

@@ -19,19 +19,56 @@ uint64_t IntakeInside::CreditBytes() const {
                     limits::kCreditBytesMin, limits::kCreditBytesMax);
 }
 
-void StartNextLeftover(const std::shared_ptr<IntakeInside>& house) {
-  if (house->draining) return;
-  std::optional<Unstored> next;
+void IntakeInside::Say(Severity severity, absl::string_view event,
+                       std::initializer_list<LogField> fields) {
+  std::optional<uint64_t> left_out;
+  {
+    MutexLock lock(log_mutex);
+    left_out = log_budgets[std::string(event)].Take(clock.Now());
+  }
+  if (!left_out) return;
+  Log(severity, event, fields);
+  if (*left_out == 0) return;
+  Log(Severity::kWarning, "lines were left out",
+      {{"event", event}, {"lines", *left_out}});
+}
+
+void StartLeftovers(const std::shared_ptr<IntakeInside>& house) {
+  while (!house->draining) {
+    std::optional<Unstored> next;
+    {
+      MutexLock lock(house->leftovers_mutex);
+      if (house->leftovers.empty() ||
+          house->leftovers_running >= limits::kLeftoversAtOnceMax) {
+        return;
+      }
+      ++house->leftovers_running;
+      next = std::move(house->leftovers.front());
+      house->leftovers.pop_front();
+    }
+    house->registry
+        .Join(
+            next->name,
+            [&] { return std::make_shared<LiveRecording>(next->name, house); })
+        ->StoreLeftover(*next);
+  }
+}
+
+void LeftoverDone(const std::shared_ptr<IntakeInside>& house) {
   {
     MutexLock lock(house->leftovers_mutex);
-    if (house->leftovers.empty()) return;
-    next = std::move(house->leftovers.front());
-    house->leftovers.pop_front();
+    --house->leftovers_running;
   }
-  house->registry
-      .Join(next->name,
-            [&] { return std::make_shared<LiveRecording>(next->name, house); })
-      ->StoreLeftover(*next);
+  StartLeftovers(house);
+}
+
+void LeftoverAgain(const std::shared_ptr<IntakeInside>& house,
+                   const Unstored& unstored) {
+  {
+    MutexLock lock(house->leftovers_mutex);
+    house->leftovers.push_back(unstored);
+  }
+  StartLeftovers(house);
 }
 
 // --- Stream ------------------------------------------------------------------
@@ -44,14 +81,10 @@ void Stream::Inside::Send(const Reply& reply) {
   if (!ended) outlet->Send(reply);
 }
 
-void Stream::Inside::LogRefusal(absl::string_view what,
+void Stream::Inside::SayRefused(absl::string_view event,
                                 absl::string_view reason) {
-  if (const auto left_out = house->refusals.Take(house->clock.Now())) {
-    Log(Severity::kWarning, what,
-        {{"principal", principal.spiffe_id()},
-         {"reason", reason},
-         {"left_out", *left_out}});
-  }
+  house->Say(Severity::kWarning, event,
+             {{"principal", principal.spiffe_id()}, {"reason", reason}});
 }
 
 void Stream::Inside::Dequeued(uint64_t bytes) {
@@ -77,7 +110,7 @@ void Stream::OnBegin(Begin begin) {
   if (inside_->begun) return OnBadMessage("a second Begin");
   inside_->begun = true;
   if (!decision.permitted()) {
-    inside_->LogRefusal("begin refused", absl::StrCat(begin.name.ToString(),
+    inside_->SayRefused("begin refused", absl::StrCat(begin.name.ToString(),
                                                       ": ", decision.reason()));
     return inside_->End({.status = absl::PermissionDeniedError(
                              "the roster does not grant this camera"),
@@ -92,6 +125,7 @@ void Stream::OnBegin(Begin begin) {
   auto counted =
       DeviceCounted::Enter(house.streams, inside_->principal.spiffe_id());
   if (!counted) {
+    inside_->SayRefused("too many streams", "it has to wait");
     inside_->Send(Pause{.retry_after = house.options.pause,
                         .reason = Pause::Reason::kTooManyStreams});
     return inside_->End(
@@ -140,7 +174,7 @@ void Stream::OnFinish(const Finish& finish) {
 }
 
 void Stream::OnBadMessage(absl::string_view what_is_wrong) {
-  inside_->LogRefusal("bad message", what_is_wrong);
+  inside_->SayRefused("bad message", what_is_wrong);
   inside_->End({.status = absl::InvalidArgumentError(what_is_wrong),
                 .reason = EndReason::kBadMessage});
 }
@@ -173,9 +207,7 @@ absl::Status Intake::Recover() {
     MutexLock lock(inside_->leftovers_mutex);
     inside_->leftovers.assign(unstored.begin(), unstored.end());
   }
-  for (int i = 0; i < limits::kLeftoversAtOnceMax; ++i) {
-    StartNextLeftover(inside_);
-  }
+  StartLeftovers(inside_);
   return absl::OkStatus();
 }
 

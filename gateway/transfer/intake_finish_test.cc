@@ -228,6 +228,29 @@ TEST_F(IntakeFinishTest, FinishThatFoundNoRoomIsGoneOnWithByItself) {
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
 }
 
+// What was found true waits for room in the journal; somebody else declares
+// something else meanwhile.
+TEST_F(IntakeFinishTest, FoundTrueWasQuarantinedForAnothersDeclaration) {
+  const std::string footage = Footage(10'000);
+  auto stream = BringAllButFinish(footage);
+  house.Fail(Kind::kWrite, absl::ResourceExhaustedError("disk full"),
+             ".records");
+  stream->Finish(footage);
+  house.Run();
+  ExpectPaused(*stream, Pause::Reason::kSpoolFull);
+  auto other = house.Begin(Recording(), {}, Device("dock/s2/d2"));
+  other->Finish(footage.size(), Sha256::Of("something else"));
+  house.Run();
+  ExpectEnd(*other, StatusCode::kAlreadyExists, EndReason::kOtherBytesStored);
+  EXPECT_EQ(other->end()->stored_sha256, Sha256::Of(footage));
+  auto third = house.Begin(Recording(), {}, Device("dock/s2/d2"));
+  third->Close();
+  house.FailNoMore();
+  house.Wait(absl::Minutes(10));
+  EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
+  EXPECT_EQ(house.Look(Recording())->mismatches, 0);
+}
+
 // A wrong hash costs a second reading; nobody else waits for it.
 TEST_F(IntakeFinishTest, CheckOfALargeTransferKeptAWorkerToItself) {
   const std::string footage = Footage(20 << 20);
@@ -526,6 +549,19 @@ TEST_F(IntakeFinishTest, OtherBytesOfAStoredNameAreRefusedAlsoAfterARestart) {
     EXPECT_FALSE(stream->stored());
   }
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
+}
+
+// A hash that was remembered outlived the file.
+TEST_F(IntakeFinishTest, StoredWasSaidOfWhatSomebodyHadRemoved) {
+  const std::string footage = Footage(10'000);
+  ExpectCanBeBrought(Recording(), footage);
+  ASSERT_OK(house.disk.Remove(
+      JoinPath(kStoreDirectory,
+               absl::StrCat(Recording().ToString(), "/recording.mp4"))));
+  auto stream = house.Bring(Recording(), footage);
+  EXPECT_FALSE(stream->stored());
+  ExpectEnd(*stream, StatusCode::kUnavailable, EndReason::kUnspecified);
+  ExpectCanBeBrought(Recording(), footage);
 }
 
 // What an older stream declared was answered to the newer one.

@@ -5,12 +5,14 @@
 
 #include <atomic>
 #include <deque>
+#include <initializer_list>
 #include <list>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "base/log.h"
 #include "base/log_budget.h"
 #include "base/mutex.h"
 #include "gateway/access/device_counts.h"
@@ -29,7 +31,8 @@ class LiveRegistry {
   std::shared_ptr<LiveRecording> Join(const RecordingName& name, Make make);
   // One holder more of a live recording that has one already, or less.
   void Hold(const RecordingName& name);
-  void Leave(const RecordingName& name);
+  // One holder less. An entry not `worth_keeping` goes with its last holder.
+  void Leave(const RecordingName& name, bool worth_keeping);
 
   std::vector<std::shared_ptr<LiveRecording>> All() const;
   void Clear();
@@ -59,18 +62,31 @@ struct IntakeInside {
   std::shared_ptr<DeviceCounts> streams = std::make_shared<DeviceCounts>(
       options.streams_max, options.streams_per_device_max);
   std::atomic<bool> draining{false};
-  LogBudget refusals{};
 
   Mutex leftovers_mutex{};
-  // Finished transfers of an earlier process that wait for their turn.
+  // Finished transfers of an earlier process that wait for their turn, and how
+  // many have theirs.
   std::deque<Unstored> leftovers ABSL_GUARDED_BY(leftovers_mutex){};
+  int leftovers_running ABSL_GUARDED_BY(leftovers_mutex) = 0;
+
+  Mutex log_mutex{};
+  // By event; these are literals in our code.
+  std::map<std::string, LogBudget> log_budgets ABSL_GUARDED_BY(log_mutex){};
 
   // The share of the memory that a stream may have in flight.
   uint64_t CreditBytes() const;
+
+  // Log, for what a peer or a broken disk can make us say again and again.
+  void Say(Severity severity, absl::string_view event,
+           std::initializer_list<LogField> fields);
 };
 
-// Begins to bring the next leftover into the store, if there is one.
-void StartNextLeftover(const std::shared_ptr<IntakeInside>& house);
+// Brings leftovers into the store, so many at a time. Each that had its turn
+// says so by LeftoverDone, and may come back for another by LeftoverAgain.
+void StartLeftovers(const std::shared_ptr<IntakeInside>& house);
+void LeftoverDone(const std::shared_ptr<IntakeInside>& house);
+void LeftoverAgain(const std::shared_ptr<IntakeInside>& house,
+                   const Unstored& unstored);
 
 // What a stream's calls and its recording both need.
 struct Stream::Inside {
@@ -92,7 +108,7 @@ struct Stream::Inside {
   // Ends the stream once; later calls do nothing.
   void End(const StreamEnd& end);
   void Send(const Reply& reply);
-  void LogRefusal(absl::string_view what, absl::string_view reason);
+  void SayRefused(absl::string_view event, absl::string_view reason);
   // A chunk of so many bytes left the queue.
   void Dequeued(uint64_t bytes);
 };

@@ -108,27 +108,40 @@ TEST_F(IntakeLeftoverTest, OneThatCouldNotBeReadAtTheStartWasForgotten) {
   }
 }
 
+// At the start, and once a store that was away is back.
 TEST_F(IntakeLeftoverTest, AllOfThemWereOpenedAtOnce) {
   constexpr int kMany = 5 * limits::kLeftoversAtOnceMax;
-  const auto name = [](int i) { return Recording(absl::StrCat("r", i)); };
-  for (int i = 0; i < kMany; ++i) LeaveFinished(name(i), Footage(5000, i));
-  std::set<std::string> open;
-  size_t most = 0;
-  house.disk.SetFault([&](const DiskOperation& operation) {
-    if (absl::EndsWith(operation.path, ".bytes")) {
-      if (operation.kind == Kind::kOpen) open.insert(operation.path);
-      if (operation.kind == Kind::kRemove) open.erase(operation.path);
-      most = std::max(most, open.size());
+  for (const bool away : {false, true}) {
+    const auto name = [away](int i) {
+      return Recording(absl::StrCat(away ? "away" : "there", i));
+    };
+    for (int i = 0; i < kMany; ++i) LeaveFinished(name(i), Footage(5000, i));
+    std::set<std::string> open;
+    size_t most = 0;
+    bool is_away = away;
+    house.disk.SetFault([&](const DiskOperation& operation) {
+      if (is_away && operation.kind == Kind::kList &&
+          absl::StartsWith(operation.path, kStoreDirectory)) {
+        return absl::UnavailableError("the store is away");
+      }
+      if (absl::EndsWith(operation.path, ".bytes")) {
+        if (operation.kind == Kind::kOpen) open.insert(operation.path);
+        if (operation.kind == Kind::kRemove) open.erase(operation.path);
+        most = std::max(most, open.size());
+      }
+      return absl::OkStatus();
+    });
+    ASSERT_OK(house.RestartAfterPowerCut());
+    house.Wait(absl::Minutes(3));
+    is_away = false;
+    house.executor.Advance(absl::Minutes(20));  // all are due at once
+    house.Run();
+    house.FailNoMore();
+    EXPECT_GT(most, 1u);
+    EXPECT_LE(most, size_t{limits::kLeftoversAtOnceMax});
+    for (int i = 0; i < kMany; ++i) {
+      EXPECT_THAT(house.InStore(name(i)), ElementsAre(Footage(5000, i)));
     }
-    return absl::OkStatus();
-  });
-  ASSERT_OK(house.RestartAfterPowerCut());
-  house.Run();
-  house.FailNoMore();
-  EXPECT_GT(most, 1u);
-  EXPECT_LE(most, size_t{limits::kLeftoversAtOnceMax});
-  for (int i = 0; i < kMany; ++i) {
-    EXPECT_THAT(house.InStore(name(i)), ElementsAre(Footage(5000, i)));
   }
 }
 
@@ -212,13 +225,16 @@ TEST_F(IntakeLeftoverTest, StoredByAnotherHandIsMadeDurableBeforeItCounts) {
   ExpectEnd(*stream, StatusCode::kUnavailable, EndReason::kUnspecified);
   EXPECT_FALSE(stream->stored());
   house.FailNoMore();
-  // What the failed sync left is not to be trusted: written once more, as
-  // whoever put it there would.
+  EXPECT_FALSE(house.Bring(Recording(), footage)->stored())
+      << "a sync that failed is not asked again";
+  // What it left is not to be trusted: written once more, as whoever put it
+  // there would.
   {
     ASSERT_OK_AND_ASSIGN(const std::unique_ptr<File> file,
                          house.disk.Open(JoinPath(directory, "recording.mp4")));
     ASSERT_OK(file->Write(0, footage));
   }
+  ASSERT_OK(house.Restart());
   EXPECT_TRUE(house.Bring(Recording(), footage)->stored());
   ASSERT_OK(house.RestartAfterPowerCut());
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));

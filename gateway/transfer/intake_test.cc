@@ -639,11 +639,26 @@ TEST_F(IntakeTest, LookIsRefusedForCamerasThatAreNotGranted) {
               StatusIs(StatusCode::kPermissionDenied));
 }
 
-TEST_F(IntakeTest, LookingAtManyUnknownRecordingsKeepsNoneOpen) {
+// A device that left for a moment finds its files open, whatever others ask.
+TEST_F(IntakeTest, LookingAtManyUnknownRecordingsClosedTheOpenOnes) {
+  const std::string footage = Footage(10'000);
+  auto stream = house.Begin(Recording(), footage.size());
+  (void)stream->Chunk(footage, 0, 3000);
+  house.Wait(absl::Seconds(1));
+  stream->Close();
+  house.Wait(absl::Seconds(1));
   for (int i = 0; i < 3 * limits::kIdleRecordingsMax; ++i) {
     EXPECT_THAT(house.Look(Recording(absl::StrCat("unknown-", i))),
                 StatusIs(StatusCode::kNotFound));
   }
+  int opened = 0;
+  house.disk.SetFault([&opened](const DiskOperation& operation) {
+    opened += operation.kind == DiskOperation::Kind::kOpen;
+    return absl::OkStatus();
+  });
+  EXPECT_EQ(house.Begin(Recording())->Last<Ready>()->offset, 3000u);
+  house.FailNoMore();
+  EXPECT_EQ(opened, 0);
 }
 
 // --- the gateway stops ------------------------------------------------------

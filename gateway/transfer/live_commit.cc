@@ -84,7 +84,8 @@ void LiveRecording::OnStored(const Bundle& bundle) {
   const absl::Status removed = house_->spool.Remove(name_, id);
   if (!removed.ok()) {
     // The next start finds it stored and tries again.
-    Log(Severity::kWarning, "spool: a stored transfer cannot be removed",
+    house_->Say(
+        Severity::kWarning, "spool: a stored transfer cannot be removed",
         {{"transfer_id", id.ToString()}, {"reason", removed.message()}});
   }
 }
@@ -94,10 +95,10 @@ void LiveRecording::OnStored(const Bundle& bundle) {
 void LiveRecording::OnConflict() {
   const TransferId id = committing_->source.transfer_id;
   const absl::Status aside = house_->spool.SetAside(name_, id);
-  Log(Severity::kAlarm, "other bytes are stored under this name",
-      {{"recording", name_.ToString()},
-       {"transfer_id", id.ToString()},
-       {"set_aside", aside.ok() ? "yes" : aside.message()}});
+  house_->Say(Severity::kAlarm, "other bytes are stored under this name",
+              {{"recording", name_.ToString()},
+               {"transfer_id", id.ToString()},
+               {"set_aside", aside.ok() ? "yes" : aside.message()}});
   const Finish finish = {.size = committing_->finished.size,
                          .sha256 = committing_->finished.sha256};
   committing_.reset();
@@ -129,18 +130,18 @@ void LiveRecording::RetryLater() {
 
 void LiveRecording::TryAgain() {
   if (committing_) return Commit();
-  if (leftover_) return LoadLeftover();
+  if (leftover_) return LeftoverAgain(house_, *leftover_);
   if (partial_ != nullptr && partial_->finished() && !finish_) {
     FinishFromSpool();
   }
 }
 
 void LiveRecording::RetryCommit(const absl::Status& why) {
-  Log(Severity::kAlarm, "the store does not take a recording; it waits",
-      {{"recording", name_.ToString()},
-       {"transfer_id", committing_->source.transfer_id.ToString()},
-       {"attempt", failures_ + 1},
-       {"reason", why.message()}});
+  house_->Say(Severity::kAlarm, "the store does not take a recording; it waits",
+              {{"recording", name_.ToString()},
+               {"transfer_id", committing_->source.transfer_id.ToString()},
+               {"attempt", failures_ + 1},
+               {"reason", why.message()}});
   RetryLater();
   PauseStream(Pause::Reason::kStoreAway);
 }
@@ -166,8 +167,8 @@ void LiveRecording::DoubtSpool() {
 }
 
 void LiveRecording::StoreLeftover(const Unstored& unstored) {
-  Post([this, id = unstored.id] {
-    leftover_ = id;
+  Post([this, unstored] {
+    leftover_ = unstored;
     leftover_has_turn_ = true;
     LoadLeftover();
     ++leaves_;
@@ -177,24 +178,31 @@ void LiveRecording::StoreLeftover(const Unstored& unstored) {
 void LiveRecording::LoadLeftover() {
   const absl::Status loaded = EnsureLoaded();
   if (!loaded.ok()) {
-    Log(Severity::kAlarm, "spool: a finished transfer cannot be read; it waits",
-        {{"recording", name_.ToString()},
-         {"transfer_id", leftover_->ToString()},
-         {"reason", loaded.message()}});
+    house_->Say(Severity::kAlarm,
+                "spool: a finished transfer cannot be read; it waits",
+                {{"recording", name_.ToString()},
+                 {"transfer_id", leftover_->id.ToString()},
+                 {"reason", loaded.message()}});
     return RetryLater();
   }
   if (partial_ != nullptr && !partial_->finished()) {
     // After a power cut the bytes are not all what the journal said: the
     // device, which had no answer yet, sends the rest again.
-    Log(Severity::kWarning, "spool: a finished transfer is incomplete",
-        {{"recording", name_.ToString()},
-         {"transfer_id", leftover_->ToString()},
-         {"received", state_->received()}});
+    house_->Say(Severity::kWarning, "spool: a finished transfer is incomplete",
+                {{"recording", name_.ToString()},
+                 {"transfer_id", leftover_->id.ToString()},
+                 {"received", state_->received()}});
   }
   leftover_.reset();
 }
 
 void LiveRecording::AnswerFromStore(const Finish& finish) {
+  // What we remember may be older than what somebody did to the store.
+  const absl::StatusOr<std::vector<Bundle>> found = house_->store.Find(name_);
+  if (!found.ok()) return StoreNotReadable(found.status());
+  if (found->empty() || found->front() != in_store_->bundle) {
+    return StoreNotReadable(absl::DataLossError("it is no longer there"));
+  }
   finish_ = finish;
   if (in_store_->sha256) {
     const bool same = finish.size == in_store_->bundle.size &&
@@ -234,10 +242,10 @@ void LiveRecording::StepStoreReading() {
 }
 
 void LiveRecording::StoreNotReadable(const absl::Status& why) {
-  Log(Severity::kAlarm, "a stored recording cannot be read",
-      {{"recording", name_.ToString()},
-       {"location", in_store_->bundle.location},
-       {"reason", why.message()}});
+  house_->Say(Severity::kAlarm, "a stored recording cannot be read",
+              {{"recording", name_.ToString()},
+               {"location", in_store_->bundle.location},
+               {"reason", why.message()}});
   store_reading_.reset();
   in_store_.reset();  // look again next time
   finish_.reset();

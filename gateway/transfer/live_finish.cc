@@ -56,6 +56,12 @@ void LiveRecording::OnFinish(const std::shared_ptr<Stream>& stream,
     // What an earlier stream declared and was found to be true.
     return End(StreamEnd::OtherBytesStored(finish_->sha256));
   }
+  if (const std::optional<Finished>& finished = partial_->finished();
+      finished &&
+      (finish.size != finished->size || finish.sha256 != finished->sha256)) {
+    // Declared before, found to be true, and not stored yet.
+    return End(StreamEnd::OtherBytesStored(finished->sha256));
+  }
   using Kind = TransferState::FinishVerdict::Kind;
   const auto verdict = state_->OnFinish(finish.size);
   switch (verdict.kind) {
@@ -85,9 +91,9 @@ void LiveRecording::ContinueFinish() {
     return RecordFinished();
   }
   // Before the device is blamed, the spool is held against its own journal.
-  Log(Severity::kWarning, "spool: checking the bytes of a transfer",
-      {{"recording", name_.ToString()},
-       {"transfer_id", partial_->id().ToString()}});
+  house_->Say(Severity::kWarning, "spool: checking the bytes of a transfer",
+              {{"recording", name_.ToString()},
+               {"transfer_id", partial_->id().ToString()}});
   checking_ = true;
   partial_->BeginCheck();
   StepReading();
@@ -119,14 +125,19 @@ void LiveRecording::OnChecked(const Partial::SelfCheck& check) {
 }
 
 void LiveRecording::GoBackTo(uint64_t offset) {
-  Log(Severity::kAlarm, "spool: damaged, the device is asked to send again",
-      {{"recording", name_.ToString()},
-       {"transfer_id", partial_->id().ToString()},
-       {"offset", offset}});
+  house_->Say(Severity::kAlarm,
+              "spool: damaged, the device is asked to send again",
+              {{"recording", name_.ToString()},
+               {"transfer_id", partial_->id().ToString()},
+               {"offset", offset}});
   ForgetFinish();
   // What is stored may be this very file, and is not cut whatever it holds.
   const absl::StatusOr<std::vector<Bundle>> stored = house_->store.Find(name_);
-  if (!stored.ok() || !stored->empty()) {
+  if (!stored.ok()) {
+    return End({.status = absl::UnavailableError(
+                    "the gateway's storage does not answer")});
+  }
+  if (!stored->empty()) {
     return LoseTransfer(absl::DataLossError("damaged, and perhaps stored"));
   }
   const absl::Status cut = partial_->CutTo(offset);
@@ -140,13 +151,13 @@ void LiveRecording::GoBackTo(uint64_t offset) {
 
 void LiveRecording::CloseAsMismatch(const Digest& received) {
   const TransferId id = partial_->id();
-  Log(Severity::kAlarm, "the bytes are not what the device declared",
-      {{"recording", name_.ToString()},
-       {"transfer_id", id.ToString()},
-       {"declared_size", finish_->size},
-       {"declared_sha256", finish_->sha256.ToHex()},
-       {"received_size", state_->received()},
-       {"received_sha256", received.ToHex()}});
+  house_->Say(Severity::kAlarm, "the bytes are not what the device declared",
+              {{"recording", name_.ToString()},
+               {"transfer_id", id.ToString()},
+               {"declared_size", finish_->size},
+               {"declared_sha256", finish_->sha256.ToHex()},
+               {"received_size", state_->received()},
+               {"received_sha256", received.ToHex()}});
   partial_->RecordMismatch(finish_->size, finish_->sha256, received,
                            house_->clock.Now());
   // Rare, so on the strand: nothing may come between the record and its sync.

@@ -29,7 +29,7 @@ void LiveRecording::Post(absl::AnyInvocable<void()> work) {
     self->UpdateBusy();
     // Last: whoever still works here is counted by now.
     for (; self->leaves_ > 0; --self->leaves_) {
-      self->house_->registry.Leave(self->name_);
+      self->house_->registry.Leave(self->name_, self->HasTransfer());
     }
   });
 }
@@ -129,6 +129,10 @@ void LiveRecording::PauseStream(Pause::Reason reason) {
     default:
       why = "the spool is full";
   }
+  house_->Say(Severity::kAlarm, "a device has to wait",
+              {{"recording", name_.ToString()},
+               {"principal", current_->inside_->principal.spiffe_id()},
+               {"reason", why}});
   End({.status = absl::ResourceExhaustedError(why),
        .reason = EndReason::kPaused,
        .retry_after = retry_after});
@@ -137,17 +141,17 @@ void LiveRecording::PauseStream(Pause::Reason reason) {
 void LiveRecording::NoteTakeover(const Principal& by) {
   const std::string& before = current_->inside_->principal.spiffe_id();
   if (before != by.spiffe_id()) {
-    Log(Severity::kWarning, "transfer taken over by another device",
-        {{"recording", name_.ToString()},
-         {"from", before},
-         {"to", by.spiffe_id()}});
+    house_->Say(Severity::kWarning, "transfer taken over by another device",
+                {{"recording", name_.ToString()},
+                 {"from", before},
+                 {"to", by.spiffe_id()}});
   }
   const absl::Time now = house_->clock.Now();
   takeovers_.push_back(now);
   while (now - takeovers_.front() > absl::Minutes(1)) takeovers_.pop_front();
   if (takeovers_.size() == kTakeoversAMinuteMax) {
-    Log(Severity::kAlarm, "transfer taken over again and again",
-        {{"recording", name_.ToString()}, {"by", by.spiffe_id()}});
+    house_->Say(Severity::kAlarm, "transfer taken over again and again",
+                {{"recording", name_.ToString()}, {"by", by.spiffe_id()}});
   }
   // The alarm is given; how often beyond it does not matter.
   if (takeovers_.size() > kTakeoversAMinuteMax) takeovers_.pop_front();
@@ -166,6 +170,8 @@ void LiveRecording::OnAttach(const std::shared_ptr<Stream>& stream,
                           partial_->finished()->size == finish_->size &&
                           partial_->finished()->sha256 == finish_->sha256;
   if (!found_true) ForgetFinish();
+  // That goes on by itself, whatever this stream declares.
+  if (!finish_ && partial_ != nullptr && partial_->finished()) RetryLater();
   if (house_->draining) {
     return End({.status = absl::UnavailableError("the gateway is stopping"),
                 .reason = EndReason::kStopping});
@@ -185,8 +191,8 @@ void LiveRecording::OpenTransfer(const Begin& begin,
     if (absl::IsResourceExhausted(why)) {
       return PauseStream(Pause::Reason::kSpoolFull);
     }
-    Log(Severity::kError, "transfer cannot be opened",
-        {{"recording", name_.ToString()}, {"reason", why.message()}});
+    house_->Say(Severity::kError, "transfer cannot be opened",
+                {{"recording", name_.ToString()}, {"reason", why.message()}});
     End({.status =
              absl::UnavailableError("the gateway's storage does not answer")});
   };
@@ -202,8 +208,6 @@ void LiveRecording::OpenTransfer(const Begin& begin,
   }
   if (is_new && house_->spool.HeldBy(principal.spiffe_id()) >=
                     limits::kTransfersPerDeviceMax) {
-    Log(Severity::kAlarm, "device has too many unfinished transfers",
-        {{"principal", principal.spiffe_id()}});
     return PauseStream(Pause::Reason::kTooManyTransfers);
   }
   if (state_) state_->Attach(begin.size);
@@ -243,10 +247,11 @@ absl::Status LiveRecording::EnsureLoaded() {
   absl::StatusOr<std::unique_ptr<Partial>> partial = house_->spool.Resume(*id);
   if (absl::IsDataLoss(partial.status()) ||
       absl::IsNotFound(partial.status())) {
-    Log(Severity::kAlarm, "spool: transfer damaged, it begins again at 0",
-        {{"recording", name_.ToString()},
-         {"transfer_id", id->ToString()},
-         {"reason", partial.status().message()}});
+    house_->Say(Severity::kAlarm,
+                "spool: transfer damaged, it begins again at 0",
+                {{"recording", name_.ToString()},
+                 {"transfer_id", id->ToString()},
+                 {"reason", partial.status().message()}});
     return house_->spool.SetAside(name_, *id);
   }
   RETURN_IF_ERROR(partial.status());
@@ -271,11 +276,12 @@ absl::Status LiveRecording::LoadStored(const TransferId& id,
     return absl::OkStatus();
   }
   if (!left.ok() && !absl::IsDataLoss(left.status())) return left.status();
-  Log(Severity::kAlarm, "spool: unfinished transfer of a stored recording",
-      {{"recording", name_.ToString()},
-       {"transfer_id", id.ToString()},
-       {"location", stored.location},
-       {"reason", left.status().message()}});
+  house_->Say(Severity::kAlarm,
+              "spool: unfinished transfer of a stored recording",
+              {{"recording", name_.ToString()},
+               {"transfer_id", id.ToString()},
+               {"location", stored.location},
+               {"reason", left.status().message()}});
   RETURN_IF_ERROR(house_->spool.SetAside(name_, id));
   in_store_ = {.bundle = stored, .sha256 = {}};
   return absl::OkStatus();
@@ -372,7 +378,8 @@ void LiveRecording::OnDetach(const std::shared_ptr<Stream>& stream) {
   partial_ = nullptr;
   state_.reset();
   if (!removed.ok()) {
-    Log(Severity::kWarning, "spool: an empty transfer cannot be removed",
+    house_->Say(
+        Severity::kWarning, "spool: an empty transfer cannot be removed",
         {{"recording", name_.ToString()}, {"reason", removed.message()}});
   }
 }

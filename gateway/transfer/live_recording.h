@@ -164,7 +164,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   int failures_ = 0;  // to bring it into the store, in a row
   bool retry_set_ = false;
   // Finished in an earlier process, and not looked at yet.
-  std::optional<TransferId> leftover_;
+  std::optional<Unstored> leftover_;
   // Others wait for it to be done with, or to wait itself.
   bool leftover_has_turn_ = false;
 

@@ -26,13 +26,18 @@ void LiveRegistry::Hold(const RecordingName& name) {
   if (place->second.holders++ == 0) idle_.erase(place->second.idle);
 }
 
-void LiveRegistry::Leave(const RecordingName& name) {
+void LiveRegistry::Leave(const RecordingName& name, bool worth_keeping) {
   // Let go outside the lock: closing files is another room's work.
   std::shared_ptr<LiveRecording> evicted;
   MutexLock lock(mutex_);
   const auto place = live_.find(name);
   if (place == live_.end()) return;
   if (--place->second.holders > 0) return;
+  if (!worth_keeping) {
+    evicted = std::move(place->second.live);
+    live_.erase(place);
+    return;
+  }
   place->second.idle = idle_.insert(idle_.end(), name);
   if (idle_.size() <= limits::kIdleRecordingsMax) return;
   const auto longest = live_.find(idle_.front());

@@ -85,8 +85,6 @@ void LiveRecording::OnSynced(const absl::Status& status) {
     // Others may have taken the room that was there at Begin.
     const absl::StatusOr<bool> room = HasRoom(0);
     if (room.ok() && !*room && !state_->complete() && !current_ended_) {
-      Log(Severity::kAlarm, "spool: its reserve is reached",
-          {{"recording", name_.ToString()}});
       PauseStream(Pause::Reason::kSpoolFull);
     }
   }
@@ -100,12 +98,14 @@ void LiveRecording::OnSpoolError(const absl::Status& status) {
     if (partial_->finished()) RetryLater();
   }
   if (absl::IsResourceExhausted(status)) {
-    Log(Severity::kAlarm, "spool: disk full",
+    house_->Say(
+        Severity::kAlarm, "spool: disk full",
         {{"recording", name_.ToString()}, {"reason", status.message()}});
     return PauseStream(Pause::Reason::kSpoolFull);
   }
   if (absl::IsUnavailable(status)) {
-    Log(Severity::kError, "spool: cannot be used now",
+    house_->Say(
+        Severity::kError, "spool: cannot be used now",
         {{"recording", name_.ToString()}, {"reason", status.message()}});
     return End({.status = absl::UnavailableError(
                     "the gateway's storage does not answer")});
@@ -118,11 +118,12 @@ void LiveRecording::OnSpoolError(const absl::Status& status) {
 void LiveRecording::LoseTransfer(const absl::Status& why) {
   const TransferId id = partial_->id();
   const absl::Status aside = house_->spool.SetAside(name_, id);
-  Log(Severity::kAlarm, "spool: transfer set aside, it begins again at 0",
-      {{"recording", name_.ToString()},
-       {"transfer_id", id.ToString()},
-       {"reason", why.message()},
-       {"renamed", aside.ok() ? "yes" : aside.message()}});
+  house_->Say(Severity::kAlarm,
+              "spool: transfer set aside, it begins again at 0",
+              {{"recording", name_.ToString()},
+               {"transfer_id", id.ToString()},
+               {"reason", why.message()},
+               {"renamed", aside.ok() ? "yes" : aside.message()}});
   partial_ = nullptr;
   state_.reset();
   ForgetFinish();
@@ -169,12 +170,12 @@ void LiveRecording::UpdateBusy() {
     if (busy) {
       house_->registry.Hold(name_);
     } else {
-      house_->registry.Leave(name_);
+      house_->registry.Leave(name_, HasTransfer());
     }
   }
   if (leftover_has_turn_ && !at_work) {
     leftover_has_turn_ = false;
-    StartNextLeftover(house_);
+    LeftoverDone(house_);
   }
   if (drained_ && !at_work) {
     End({.status = absl::UnavailableError("the gateway is stopping"),

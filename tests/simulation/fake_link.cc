@@ -96,13 +96,17 @@ class Call : public std::enable_shared_from_this<Call> {
       const auto call = call_.lock();
       if (call == nullptr || call->dead_) return;
       std::visit(
-          [&call](const auto& of_kind) { call->Down(ToClient(of_kind)); },
+          [&call](const auto& of_kind) {
+            call->network_.on_reply(call->recording_, ToClient(of_kind));
+            call->Down(ToClient(of_kind));
+          },
           reply);
     }
     void End(const StreamEnd& end) override {
       const auto call = call_.lock();
       if (call == nullptr) return;
       call->ended_by_gateway_ = true;
+      call->network_.on_end(call->recording_, ToClient(end));
       call->Down(End_{end.status, ToClient(end)});
     }
     void ResumeReading() override {
@@ -179,14 +183,12 @@ class Call : public std::enable_shared_from_this<Call> {
     DownMessage message = std::move(down_.front());
     down_.pop_front();
     if (auto* reply = std::get_if<client::Reply>(&message)) {
-      if (events_ != nullptr) network_.on_reply(recording_, *reply);
       return ToEvents([number = number_,
                        reply = std::move(*reply)](client::LinkEvents& events) {
         events.OnReply(number, reply);
       });
     }
     const auto& end = std::get<End_>(message);
-    network_.on_end(recording_, end.detail);
     CloseAtGateway();
     CloseAtDevice(end.status, end.detail);
   }
