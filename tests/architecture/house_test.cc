@@ -88,6 +88,9 @@ TEST(HouseTest, TheCoreHasNoThreadClockOrFile) {
 TEST(HouseTest, OnlyDiskCallsTheFileSystem) {
   EXPECT_EQ(Lines(FileSystemCalls(Sources())), "");
 }
+TEST(HouseTest, ThePeersOfTheBenchmarkShareNothingWithTheProduct) {
+  EXPECT_EQ(Lines(SharedPeers(Sources())), "");
+}
 
 }  // namespace
 }  // namespace schleuse::architecture

@@ -335,4 +335,21 @@ Lines FileSystemCalls(const std::vector<Source>& sources) {
   return lines;
 }
 
+Lines SharedPeers(const std::vector<Source>& sources) {
+  constexpr char kPeers[] = "tests/bench/";
+  Lines lines;
+  for (const Source& source : sources) {
+    if (!absl::StartsWith(source.path, kPeers)) continue;
+    if (absl::StartsWith(source.path, "tests/bench/micro/")) continue;
+    for (const Include& include : IncludesOf(source.text)) {
+      if (!IsOurs(include.header)) continue;
+      if (absl::StartsWith(include.header, kPeers)) continue;
+      lines.push_back(absl::StrCat(Where(source, include.line),
+                                   "a peer must not share ", include.header,
+                                   " with the product"));
+    }
+  }
+  return lines;
+}
+
 }  // namespace schleuse::architecture

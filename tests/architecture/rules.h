@@ -43,6 +43,9 @@ std::vector<std::string> WrongDoors(const std::vector<Source>& sources);
 std::vector<std::string> ImpureCore(const std::vector<Source>& sources);
 // Calls of the file system outside disk/.
 std::vector<std::string> FileSystemCalls(const std::vector<Source>& sources);
+// What the peers of the benchmark share with the product they are compared to.
+// Its micro-benchmarks are about the product itself.
+std::vector<std::string> SharedPeers(const std::vector<Source>& sources);
 
 }  // namespace schleuse::architecture
 

@@ -202,5 +202,22 @@ TEST(FileSystemCallsTest, OtherWordsAreNoCalls) {
   }
 }
 
+TEST(SharedPeersTest, APeerUsesNothingOfTheProduct) {
+  for (const char* header : {"base/crc32c.h", "crypto/digest.h", "disk/disk.h",
+                             "gateway/config.h", "proto/transfer.pb.h"}) {
+    EXPECT_THAT(SharedPeers(Including("tests/bench/x.cc", header)), SizeIs(1))
+        << header;
+    EXPECT_THAT(SharedPeers(Including("tests/bench/micro/x.cc", header)),
+                IsEmpty())
+        << header;
+    EXPECT_THAT(SharedPeers(Including("tests/e2e/x.cc", header)), IsEmpty())
+        << header;
+  }
+  EXPECT_THAT(SharedPeers(Including("tests/bench/x.cc", "tests/bench/y.h")),
+              IsEmpty());
+  EXPECT_THAT(SharedPeers(Including("tests/bench/x.cc", "<openssl/ssl.h>")),
+              IsEmpty());
+}
+
 }  // namespace
 }  // namespace schleuse::architecture
