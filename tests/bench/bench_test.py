@@ -13,9 +13,11 @@ from xml.etree import ElementTree
 
 import bench
 from files import Place, Sample, make_samples
-from measuring import FAILED, INVALID, OK, Run, describe, run_in_turns, run_once
+from measuring import (FAILED, INVALID, OK, Run, describe, in_order_of_round,
+                       run_in_turns, run_once)
 from peer import AckDelay, Delivery, Peer, Workshop, shares
 from peer_product import ack_delay_of
+from peers import PEERS
 from pki import Pki
 from plot import round_up, scale_plot
 from processes import Command, PeerFailed, Server, run_all
@@ -129,14 +131,26 @@ class RunTest(BenchTest):
         with self.assertRaisesRegex(PeerFailed, "sleep was killed"):
             run_all([command], 0.1)
 
-    def test_each_round_begins_with_another_peer(self) -> None:
+    def test_everybody_runs_in_every_round(self) -> None:
         said: list[str] = []
         runs = run_in_turns(
             self.place, [Copier(), Shortener()], SCENARIO, self.samples, 2, said.append
         )
-        self.assertEqual([run.peer for run in runs],
-                         ["product", "grpc_sink", "grpc_sink", "product"])
+        self.assertEqual(
+            sorted((run.round, run.peer) for run in runs),
+            [(1, "grpc_sink"), (1, "product"), (2, "grpc_sink"), (2, "product")],
+        )
         self.assertEqual(len(said), 4)
+
+    def test_no_peer_always_follows_the_same(self) -> None:
+        peers = [peer(Copier().workshop) for peer in PEERS]
+        before = set()
+        for number in range(5):
+            order = in_order_of_round(peers, number)
+            self.assertEqual(set(order), set(peers))
+            at = [peer.name for peer in order].index("grpc_sink")
+            before.add(order[at - 1].name if at else None)
+        self.assertGreaterEqual(len(before), 3)
 
     def test_nothing_is_left_behind_after_a_failure(self) -> None:
         with self.assertRaises(SystemExit), Place(self.parent) as place:

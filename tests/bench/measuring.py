@@ -1,14 +1,16 @@
 """Runs of peers, in turns, each judged by what arrived."""
 
 import os
+import random
 import time
 from dataclasses import dataclass
 from typing import Callable, Optional
 
-from files import Place, Sample, empty, first_problem, warm
+from files import Place, Sample, empty, first_problem
 from peer import AckDelay, Delivery, Peer
 from processes import PeerFailed
 from scenarios import Scenario
+from warm import warm
 
 OK = "ok"
 FAILED = "failed"  # the peer could not start, or said itself that it failed
@@ -53,17 +55,21 @@ def run_in_turns(
     rounds: int,
     say: Say,
 ) -> list[Run]:
-    """Every peer once in each round; each round begins with another peer, so
-    that none profits from its place."""
+    """Every peer once in each round, in another order each time, so that none
+    profits or suffers from its place or from the one before it."""
     runs = []
     for number in range(rounds):
-        start = number % len(peers)
-        for peer in peers[start:] + peers[:start]:
+        for peer in in_order_of_round(peers, number):
             run = run_once(place, peer, scenario, samples, number + 1)
             runs.append(run)
             say(f"{scenario.name:3} round {run.round} of {rounds}  "
                 f"{describe(run, scenario.unit)}")
     return runs
+
+
+def in_order_of_round(peers: list[Peer], number: int) -> list[Peer]:
+    """The same in every run of the benchmark."""
+    return random.Random(number).sample(peers, len(peers))
 
 
 def run_once(
@@ -85,8 +91,8 @@ def run_once(
 
 
 def measure(peer: Peer, scenario: Scenario, samples: list[Sample]) -> Used:
-    warm(samples if peer.takes_samples else [], scenario.total_bytes)
     os.sync()  # what others left to write is no part of this run
+    warm(samples if peer.takes_samples else [], scenario.total_bytes)
     before = peer.server.cpu_seconds() if peer.server else 0.0
     begin = time.monotonic()
     delivery = peer.put(samples, scenario.parallel)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
-from files import Place, Sample, empty, first_problem, make_samples, warm
+from files import Place, Sample, empty, first_problem, make_samples
 from measuring import FAILED, INVALID, OK, Say
 from peer import AckDelay, Workshop
 from peer_product import Product, ack_delay_of, events_of
 from processes import PeerFailed, run_all
 from scenarios import ScaleStep
+from warm import warm
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def measure(product: Product, step: ScaleStep, samples: list[Sample]) -> ScaleRu
         for number in range(step.processes)
     ]
     assert product.server is not None
-    warm(samples, step.total_bytes)
     os.sync()
+    warm(samples, step.total_bytes)
     cpu_before = product.server.cpu_seconds()
     peak_before = product.server.peak_bytes()
     begin = time.monotonic()
