@@ -178,6 +178,12 @@ class ResultsTest(BenchTest):
         self.assertEqual(summaries["A4", "grpc_sink"].valid_runs, 1)
         self.assertEqual(ratios_of(summaries)["A4_rate_ratio_to_grpc_sink"], 2.0)
 
+    def test_peers_are_shown_in_their_order_whoever_ran_first(self) -> None:
+        runs = [run("disk", 3.0), run("grpc_sink", 2.0), run("product", 1.0)]
+        table = scenario_table(SCENARIO, summarize(runs))
+        self.assertEqual([row[0] for row in table.rows],
+                         ["product", "grpc_sink", "disk"])
+
     def test_the_median_counts(self) -> None:
         runs = [run("product", rate) for rate in (1.0, 100.0, 7.0)]
         self.assertEqual(summarize(runs)["A4", "product"].rate(), 7.0)

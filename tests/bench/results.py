@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Callable, Optional
 
 from measuring import FAILED, INVALID, OK, Run
+from peers import PEERS
 
 FIGURES = (
     "rate",
@@ -42,7 +43,8 @@ Ratios = dict[str, float]
 
 def summarize(runs: list[Run]) -> Summaries:
     groups: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
+    names = [peer.name for peer in PEERS]
+    for run in sorted(runs, key=lambda run: names.index(run.peer)):
         groups.setdefault((run.scenario, run.peer), []).append(run)
     return {key: summary_of(group) for key, group in groups.items()}
 

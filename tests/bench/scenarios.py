@@ -28,8 +28,7 @@ class Scenario:
 
     @property
     def title(self) -> str:
-        size = self.file_bytes
-        text = f"{size >> 10} KiB" if size < MEBIBYTE else f"{size >> 20} MiB"
+        text = size_text(self.file_bytes)
         if self.files == 1:
             return f"one file of {text}"
         return f"{self.files:,} files of {text}, {self.parallel} at a time"
@@ -38,6 +37,13 @@ class Scenario:
         if self.counts_files:
             return self.files / seconds
         return self.total_bytes / 1e6 / seconds
+
+
+def size_text(size: int) -> str:
+    for unit, shift in (("GiB", 30), ("MiB", 20)):
+        if size >> shift:
+            return f"{size >> shift} {unit}"
+    return f"{size >> 10} KiB"
 
 
 FULL = [
