@@ -1,0 +1,88 @@
+// Makes names durable for many threads at once: one sync of a directory serves
+// all whose changes were complete when it began.
+//
+// It also knows what a failed sync does to others. A file system may lose, for
+// good, every change of names that was pending then, and say OK to the next
+// sync; so whoever changed a name of the directory by then hears the error, and
+// has to take the change back and make it anew.
+#ifndef SCHLEUSE_DISK_NAME_SYNCS_H_
+#define SCHLEUSE_DISK_NAME_SYNCS_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "base/mutex.h"
+#include "disk/disk.h"
+
+namespace schleuse {
+
+// Safe to call from many threads. All changes of names that are to be believed
+// in a directory, and all syncs of it, go through one object.
+class NameSyncs {
+ public:
+  // `disk` must outlive this.
+  explicit NameSyncs(Disk& disk) : disk_(disk) {}
+
+  // One thread's changes of names in one directory.
+  class Change {
+   public:
+    // Before the first change.
+    Change(NameSyncs& syncs, absl::string_view directory)
+        : syncs_(&syncs),
+          directory_(directory),
+          number_(syncs.Enter(directory)) {}
+    ~Change() {
+      if (syncs_ != nullptr) syncs_->Leave(directory_);
+    }
+    Change(Change&& other) noexcept
+        : syncs_(other.syncs_),
+          directory_(std::move(other.directory_)),
+          number_(other.number_) {
+      other.syncs_ = nullptr;
+    }
+    Change& operator=(Change&&) = delete;
+
+    // Behind the last change: makes all of them durable. OK may be asked again.
+    //   Unavailable  nothing was tried; ask again
+    //   others       as Disk::SyncDirectory, also if it was another thread's
+    //                sync that failed: take back what was changed
+    absl::Status Sync() { return syncs_->Sync(directory_, number_); }
+
+   private:
+    NameSyncs* syncs_;  // nullptr: moved away
+    std::string directory_;
+    uint64_t number_;
+  };
+
+ private:
+  struct Directory {
+    uint64_t users = 0;    // Changes that live
+    uint64_t entered = 0;  // the number of the newest Change
+    uint64_t lost = 0;     // Changes up to it met a failed sync
+    absl::Status loss;     // that of the last failed sync
+    bool syncing = false;
+    uint64_t begun = 0;       // syncs that began
+    uint64_t good_begun = 0;  // `begun` of the last one that said OK
+    CondVar changed;
+  };
+
+  uint64_t Enter(absl::string_view directory);
+  void Leave(const std::string& directory);
+  absl::Status Sync(const std::string& directory, uint64_t number);
+
+  Disk& disk_;
+  Mutex mutex_;
+  // Those with users; few at a time.
+  std::map<std::string, Directory, std::less<>> directories_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_DISK_NAME_SYNCS_H_
