@@ -56,6 +56,17 @@ absl::Status WriteFileAtomically(Disk& disk, absl::string_view path,
   return disk.SyncDirectory(ParentOf(path));
 }
 
+absl::Status CheckBlocks(uint64_t offset, absl::string_view bytes) {
+  const auto whole = [](uint64_t number) {
+    return number % File::kBlockBytes == 0;
+  };
+  if (whole(offset) && whole(bytes.size()) &&
+      whole(reinterpret_cast<uintptr_t>(bytes.data()))) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError("write of blocks: these are not whole");
+}
+
 absl::Status MakeDirectories(Disk& disk, absl::string_view path) {
   std::vector<std::string> missing;  // deepest first
   std::string existing(path);

@@ -48,6 +48,14 @@ class File {
   virtual absl::Status Write(uint64_t offset, const absl::Cord& bytes) = 0;
   virtual absl::Status Write(uint64_t offset, absl::string_view bytes) = 0;
 
+  // The same for whole blocks: `offset`, the size of `bytes` and their address
+  // are multiples of kBlockBytes. Where the file system can, they go around the
+  // page cache; reads see them as any other write, and Sync covers them.
+  //   InvalidArgument  not whole blocks
+  static constexpr uint64_t kBlockBytes = 4096;
+  virtual absl::Status WriteBlocks(uint64_t offset,
+                                   absl::string_view bytes) = 0;
+
   // Up to `length` bytes from `offset` on; fewer only at the end of the file.
   virtual absl::StatusOr<std::string> Read(uint64_t offset,
                                            uint64_t length) const = 0;
@@ -136,6 +144,9 @@ absl::StatusOr<std::string> ReadFile(const Disk& disk, absl::string_view path,
 // caller at a time for each path.
 absl::Status WriteFileAtomically(Disk& disk, absl::string_view path,
                                  absl::string_view bytes);
+
+// OK if these are whole blocks, as WriteBlocks wants them.
+absl::Status CheckBlocks(uint64_t offset, absl::string_view bytes);
 
 // Makes `path` and those parents that are missing, each made durable in its
 // parent before the next.

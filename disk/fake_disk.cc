@@ -528,6 +528,11 @@ class FakeDisk::OpenFile final : public File {
     return state_.Write(*node_, path_, offset, bytes);
   }
 
+  absl::Status WriteBlocks(uint64_t offset, absl::string_view bytes) override {
+    RETURN_IF_ERROR(CheckBlocks(offset, bytes));
+    return Write(offset, bytes);
+  }
+
   absl::StatusOr<std::string> Read(uint64_t offset,
                                    uint64_t length) const override {
     MutexLock lock(state_.mutex);

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -60,6 +61,14 @@ absl::StatusOr<Descriptor> OpenDescriptor(absl::string_view operation,
   return Descriptor(number);
 }
 
+std::optional<Descriptor> OpenDirect(int descriptor) {
+  const std::string path = absl::StrCat("/proc/self/fd/", descriptor);
+  const int direct = Retry(
+      [&] { return open(path.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC); });
+  if (direct < 0) return std::nullopt;
+  return Descriptor(direct);
+}
+
 class PosixFile final : public File {
  public:
   PosixFile(Descriptor descriptor, absl::string_view path, bool writable)
@@ -83,6 +92,36 @@ class PosixFile final : public File {
     RETURN_IF_ERROR(CheckWritable(offset, bytes.size()));
     iovec piece = Piece(bytes);
     return WritePieces(offset, &piece, 1);
+  }
+
+  absl::Status WriteBlocks(uint64_t offset, absl::string_view bytes) override {
+    RETURN_IF_ERROR(CheckBlocks(offset, bytes));
+    RETURN_IF_ERROR(CheckWritable(offset, bytes.size()));
+    if (!direct_tried_) {
+      direct_tried_ = true;
+      if (auto direct = OpenDirect(descriptor_.get())) {
+        direct_.emplace(*std::move(direct));
+      }
+    }
+    while (direct_ && !bytes.empty()) {
+      const ssize_t written = Retry([&] {
+        return pwrite(direct_->get(), bytes.data(), bytes.size(),
+                      static_cast<off_t>(offset));
+      });
+      if (written < 0 && errno != EINVAL) {
+        return PathError(errno, "write", path_);
+      }
+      // The file system wants larger blocks, or cannot after all; or it took
+      // less than a block, and the rest is none.
+      if (written < 0 || written % static_cast<ssize_t>(kBlockBytes) != 0) {
+        direct_.reset();
+        break;
+      }
+      if (written == 0) return PathError(EIO, "write", path_);
+      offset += static_cast<uint64_t>(written);
+      bytes.remove_prefix(static_cast<size_t>(written));
+    }
+    return bytes.empty() ? absl::OkStatus() : Write(offset, bytes);
   }
 
   absl::StatusOr<std::string> Read(uint64_t offset,
@@ -168,6 +207,9 @@ class PosixFile final : public File {
   const Descriptor descriptor_;
   const std::string path_;
   const bool writable_;
+  // The same file, opened to go around the page cache; none if it cannot.
+  bool direct_tried_ = false;
+  std::optional<Descriptor> direct_;
 };
 
 absl::StatusOr<std::unique_ptr<File>> OpenExisting(absl::string_view path,
