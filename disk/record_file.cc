@@ -87,17 +87,27 @@ absl::StatusOr<Visited> VisitRecords(
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<RecordFile>> RecordFile::Create(
-    Disk& disk, absl::string_view path) {
-  ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk.Create(path));
-  std::string header(kMagic);
-  header.push_back(kVersion);
-  if (absl::Status written = file->Write(0, header); !written.ok()) {
-    disk.Remove(path).IgnoreError();  // so that Create may be tried again
+std::unique_ptr<RecordFile> RecordFile::Create(Disk& disk,
+                                               absl::string_view path) {
+  std::unique_ptr<RecordFile> records(
+      new RecordFile(nullptr, kHeaderBytes, /*has_tail=*/false));
+  records->disk_ = &disk;
+  records->path_ = std::string(path);
+  return records;
+}
+
+absl::Status RecordFile::Make() {
+  ASSIGN_OR_RETURN(std::unique_ptr<File> file, disk_->Create(path_));
+  const absl::Status written =
+      file->Write(0, absl::StrCat(kMagic, std::string(1, kVersion), buffer_));
+  if (!written.ok()) {
+    disk_->Remove(path_).IgnoreError();  // so that it may be tried again
     return written;
   }
-  return std::unique_ptr<RecordFile>(
-      new RecordFile(std::move(file), kHeaderBytes, /*has_tail=*/false));
+  file_ = std::move(file);
+  end_ += buffer_.size();
+  buffer_.clear();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<RecordFile>> RecordFile::Open(
@@ -137,6 +147,7 @@ void RecordFile::Append(absl::string_view payload) {
 
 absl::Status RecordFile::Flush() {
   if (buffer_.empty()) return absl::OkStatus();
+  if (!is_made()) return Make();
   if (has_tail_) RETURN_IF_ERROR(CutFile(end_));
   RETURN_IF_ERROR(file_->Write(end_, buffer_));
   end_ += buffer_.size();
@@ -144,7 +155,9 @@ absl::Status RecordFile::Flush() {
   return absl::OkStatus();
 }
 
-absl::Status RecordFile::Sync() { return file_->Sync(); }
+absl::Status RecordFile::Sync() {
+  return is_made() ? file_->Sync() : absl::OkStatus();
+}
 
 absl::Status RecordFile::Read(
     absl::FunctionRef<bool(absl::string_view payload, uint64_t end)> visit,

@@ -24,9 +24,10 @@ class RecordFile {
   // What a file without any record holds.
   static constexpr uint64_t kHeaderBytes = 8;
 
-  // A new file with its header, nothing synced.
-  static absl::StatusOr<std::unique_ptr<RecordFile>> Create(
-      Disk& disk, absl::string_view path);
+  // A new file. It is made by the first Flush, with its header and what was
+  // appended by then in one write; until then nothing is on the disk.
+  static std::unique_ptr<RecordFile> Create(Disk& disk, absl::string_view path);
+  bool is_made() const { return file_ != nullptr; }
 
   // Opens a file and hands each intact record to `visit`, in order, with the
   // offset at which it ends. Stops at the first that is torn, at the end, or
@@ -50,6 +51,7 @@ class RecordFile {
   void Append(absl::string_view payload);
   // Writes what was appended. After an error the same bytes are written again
   // by the next Flush.
+  //   AlreadyExists  it would have to be made, and somebody else did
   absl::Status Flush();
   // Makes what was flushed before the call durable. May run beside Append and
   // Flush.
@@ -83,9 +85,12 @@ class RecordFile {
 
  private:
   RecordFile(std::unique_ptr<File> file, uint64_t end, bool has_tail);
+  absl::Status Make();
   absl::Status CutFile(uint64_t end);
 
-  std::unique_ptr<File> file_;
+  std::unique_ptr<File> file_;  // nullptr: not made yet
+  Disk* disk_ = nullptr;        // to make it
+  std::string path_;
   uint64_t end_;
   bool has_tail_;
   std::string buffer_;

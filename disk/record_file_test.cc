@@ -62,7 +62,12 @@ absl::StatusOr<Records> RecordsOf(Disk& disk) {
 
 // Makes the file anew with `records`, all synced, its name too.
 void MakeFile(Disk& disk, const Records& records) {
-  ASSERT_OK_AND_ASSIGN(const auto file, RecordFile::Create(disk, kPath));
+  if (records.empty()) {
+    // Ours are made with their first record.
+    ASSERT_OK(WriteFileAtomically(disk, kPath, "SchlRec\x01"));
+    return;
+  }
+  const auto file = RecordFile::Create(disk, kPath);
   for (const std::string& record : records) file->Append(record);
   ASSERT_OK(file->Flush());
   ASSERT_OK(file->Sync());
@@ -96,8 +101,9 @@ TEST(RecordFileTest, TheBytesAreThoseOfTheFormat) {
 TEST(RecordFileTest, AFileThatExistsIsNotMadeAnew) {
   FakeDisk disk;
   MakeFile(disk, {"abc"});
-  EXPECT_THAT(RecordFile::Create(disk, kPath),
-              StatusIs(StatusCode::kAlreadyExists));
+  const auto again = RecordFile::Create(disk, kPath);
+  again->Append("def");
+  EXPECT_THAT(again->Flush(), StatusIs(StatusCode::kAlreadyExists));
   EXPECT_THAT(RecordsOf(disk), IsOkAndHolds(ElementsAre("abc")));
 }
 
@@ -106,16 +112,39 @@ TEST(RecordFileTest, AMissingFileIsNotFound) {
   EXPECT_THAT(RecordsOf(disk), StatusIs(StatusCode::kNotFound));
 }
 
-TEST(RecordFileTest, CreateThatFailsMayBeTriedAgain) {
+TEST(RecordFileTest, FileIsMadeByItsFirstFlushInOneWrite) {
+  FakeDisk disk;
+  const auto file = RecordFile::Create(disk, kPath);
+  file->Append("abc");
+  EXPECT_OK(file->Sync());
+  EXPECT_FALSE(file->is_made());
+  EXPECT_THAT(RecordsOf(disk), StatusIs(StatusCode::kNotFound));
+  int writes = 0;
+  disk.SetFault([&writes](const DiskOperation& operation) {
+    writes += operation.kind == Kind::kWrite;
+    return absl::OkStatus();
+  });
+  ASSERT_OK(file->Flush());
+  EXPECT_EQ(writes, 1);
+  EXPECT_TRUE(file->is_made());
+  disk.SetFault(nullptr);
+  EXPECT_THAT(RecordsOf(disk), IsOkAndHolds(ElementsAre("abc")));
+}
+
+TEST(RecordFileTest, MakingThatFailsMayBeTriedAgain) {
   FakeDisk disk;
   disk.SetFault([](const DiskOperation& operation) {
     return operation.kind == Kind::kWrite ? absl::ResourceExhaustedError("full")
                                           : absl::OkStatus();
   });
-  EXPECT_THAT(RecordFile::Create(disk, kPath),
-              StatusIs(StatusCode::kResourceExhausted));
+  const auto file = RecordFile::Create(disk, kPath);
+  file->Append("abc");
+  EXPECT_THAT(file->Flush(), StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_FALSE(file->is_made());
+  EXPECT_THAT(RecordsOf(disk), StatusIs(StatusCode::kNotFound));
   disk.SetFault(nullptr);
-  EXPECT_OK(RecordFile::Create(disk, kPath).status());
+  EXPECT_OK(file->Flush());
+  EXPECT_THAT(RecordsOf(disk), IsOkAndHolds(ElementsAre("abc")));
 }
 
 TEST(RecordFileTest, EveryDamageToTheHeaderIsRefused) {
@@ -548,10 +577,10 @@ TEST(RecordFileTest, WhatASyncThatFailedForgotIsWrittenAnew) {
                                std::string(limits::kRecordBytesMax, 'd'),
                                std::string(limits::kRecordBytesMax, 'e'),
                                std::string(limits::kRecordBytesMax, 'f')};
-      ASSERT_OK_AND_ASSIGN(auto file, RecordFile::Create(disk, kPath));
-      ASSERT_OK(disk.SyncDirectory("/"));
+      const auto file = RecordFile::Create(disk, kPath);
       file->Append(records[0]);
       ASSERT_OK(file->Flush());
+      ASSERT_OK(disk.SyncDirectory("/"));
       if (!header) {
         ASSERT_OK(file->Sync());
       }

@@ -34,17 +34,11 @@ class Scratch {
   std::string path_;
 };
 
-std::unique_ptr<RecordFile> Create(PosixDisk& disk, const Scratch& scratch) {
-  auto file = RecordFile::Create(disk, scratch.File());
-  if (!file.ok()) std::abort();
-  return *std::move(file);
-}
-
 // One batch an iteration.
 void AppendRecords(benchmark::State& state) {
   const Scratch scratch;
   PosixDisk disk;
-  const auto file = Create(disk, scratch);
+  const auto file = RecordFile::Create(disk, scratch.File());
   const std::string record(kRecordBytes, 'r');
   for (auto _ : state) {
     for (int i = 0; i < kBatch; ++i) file->Append(record);
@@ -61,7 +55,7 @@ BENCHMARK(AppendRecords);
 void ReadRecords(benchmark::State& state) {
   const Scratch scratch;
   PosixDisk disk;
-  const auto file = Create(disk, scratch);
+  const auto file = RecordFile::Create(disk, scratch.File());
   const std::string record(kRecordBytes, 'r');
   for (int i = 0; i < state.range(0); ++i) file->Append(record);
   if (!file->Flush().ok()) std::abort();
