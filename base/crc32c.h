@@ -13,6 +13,13 @@ namespace schleuse {
 // Continues `crc` (0 to begin) over `bytes`.
 uint32_t ExtendCrc32c(uint32_t crc, absl::string_view bytes);
 
+inline uint32_t ExtendCrc32c(uint32_t crc, const absl::Cord& bytes) {
+  for (const absl::string_view piece : bytes.Chunks()) {
+    crc = ExtendCrc32c(crc, piece);
+  }
+  return crc;
+}
+
 inline uint32_t Crc32c(absl::string_view bytes) {
   return ExtendCrc32c(0, bytes);
 }

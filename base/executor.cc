@@ -55,16 +55,22 @@ void Strand::PostTurn(Executor& executor, std::shared_ptr<Queue> queue) {
   });
 }
 
-// One task a turn, so that a busy strand does not keep a thread from others.
+// A few tasks a turn, so that a busy strand does not keep a thread from others.
 void Strand::RunTurn(Executor& executor, std::shared_ptr<Queue> queue) {
-  Task task;
-  {
-    MutexLock lock(queue->mutex);
-    task = std::move(queue->tasks.front());
-    queue->tasks.pop_front();
+  for (int left = executor.strand_tasks_per_turn(); left > 0; --left) {
+    Task task;
+    {
+      MutexLock lock(queue->mutex);
+      if (queue->tasks.empty()) {
+        queue->running = false;
+        return;
+      }
+      task = std::move(queue->tasks.front());
+      queue->tasks.pop_front();
+    }
+    task();
+    task = nullptr;  // what it held is let go before the next one may run
   }
-  task();
-  task = nullptr;  // what it held is let go before the next one may run
   {
     MutexLock lock(queue->mutex);
     if (queue->tasks.empty()) {

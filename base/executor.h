@@ -21,6 +21,8 @@ class Executor {
   virtual ~Executor() = default;
   virtual void Post(Task task) = 0;
   virtual void PostAfter(absl::Duration delay, Task task) = 0;
+  // How many tasks a strand may run before others have their turn.
+  virtual int strand_tasks_per_turn() const { return 1; }
 };
 
 // Runs its tasks one after another, in the order of their posting, on some

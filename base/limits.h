@@ -42,6 +42,10 @@ inline constexpr int kMismatchesMax = 3;
 // each costs two files and an index entry, so that one device cannot fill the
 // spool with beginnings. A dock brings some hundred clips at a shift change.
 inline constexpr int kTransfersPerDeviceMax = 4096;
+// Threads that wait for syncs and for the store: as many as a disk can make
+// good use of at one time, and apart from those that hash and write, so that
+// nobody's chunks wait behind another's syncs.
+inline constexpr int kWaitingThreads = 16;
 // Finished transfers of an earlier process that are brought into the store at
 // one time: each has two files open and a hash to compute.
 inline constexpr int kLeftoversAtOnceMax = 16;
@@ -64,6 +68,9 @@ inline constexpr int kStreamsMax = 4096;
 // Recordings kept open (two files, a running hash) without a stream, so that
 // a device that comes right back costs no second reading of its bytes.
 inline constexpr int kIdleRecordingsMax = 256;
+// Certificates whose signature was verified and is remembered, good or not;
+// beyond that the memory starts anew. A fleet has some thousand devices.
+inline constexpr size_t kKnownCertificatesMax = 16'384;
 // Concurrent calls on one connection: a dock has some ten cameras.
 inline constexpr int kCallsPerConnectionMax = 64;
 

@@ -2,8 +2,7 @@
 #ifndef SCHLEUSE_BASE_THREAD_POOL_H_
 #define SCHLEUSE_BASE_THREAD_POOL_H_
 
-#include <deque>
-#include <map>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -14,20 +13,27 @@ namespace schleuse {
 class ThreadPool final : public Executor {
  public:
   explicit ThreadPool(int threads);
-  // Runs every task posted so far, drops those whose delay is not over, joins.
-  ~ThreadPool() override;
+  ~ThreadPool() override { Stop(); }
+
+  // Runs every task posted so far, drops those whose delay is not over, and
+  // joins; whatever is posted from then on is dropped. For pools whose tasks
+  // post to each other: stop all before any of them goes. May be repeated, by
+  // one thread.
+  void Stop();
 
   void Post(Task task) override;
   void PostAfter(absl::Duration delay, Task task) override;
+  // Each turn costs a queue and perhaps a change of threads; so many tasks take
+  // a few milliseconds at the most.
+  int strand_tasks_per_turn() const override { return 8; }
 
  private:
-  void Work();
+  // Shared with the calls of Post that are under way: behind one of them its
+  // task may have run, and the pool be gone.
+  struct Inside;
+  static void Work(Inside& inside);
 
-  Mutex mutex_;
-  CondVar wake_;
-  std::deque<Task> ready_ ABSL_GUARDED_BY(mutex_);
-  std::multimap<absl::Time, Task> delayed_ ABSL_GUARDED_BY(mutex_);
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  const std::shared_ptr<Inside> inside_;
   std::vector<std::thread> threads_;
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
 namespace schleuse {
@@ -23,7 +24,7 @@ TEST(Utf8Test, AcceptsTheBordersOfEachRow) {
     for (const std::string& character : characters[length - 1]) {
       EXPECT_EQ(Utf8Length(character), length) << absl::CHexEscape(character);
       EXPECT_EQ(Utf8Length(character + "\xFF"), length);
-      EXPECT_TRUE(IsUtf8(character + "x" + character));
+      EXPECT_TRUE(IsUtf8(absl::StrCat(character, "x", character)));
     }
   }
 }

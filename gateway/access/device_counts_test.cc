@@ -44,7 +44,7 @@ TEST(DeviceCountsTest, OneThatMovedIsCountedOnceUntilItsEnd) {
     std::optional<DeviceCounted> first = DeviceCounted::Enter(counts, "a");
     ASSERT_TRUE(first);
     const DeviceCounted moved = *std::move(first);
-    first.reset();
+    first.reset();  // NOLINT(bugprone-use-after-move): that is the point
     EXPECT_EQ(counts->all(), 1);
     EXPECT_FALSE(DeviceCounted::Enter(counts, "a"));
   }

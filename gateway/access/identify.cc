@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/limits.h"
 #include "base/status.h"
 
 namespace schleuse {
@@ -59,12 +60,26 @@ absl::Status Identifier::CheckIssuer(const Certificate& leaf, Role role) const {
     return Refuse(
         absl::StrCat("the roster names no CA for the role ", RoleName(role)));
   }
+  if (IsIssued(leaf, role)) return absl::OkStatus();
+  return Refuse(
+      absl::StrCat("no CA for the role ", RoleName(role), " issued it"));
+}
+
+bool Identifier::IsIssued(const Certificate& leaf, Role role) const {
+  const std::string fingerprint(leaf.Fingerprint().bytes());
+  {
+    MutexLock lock(mutex_);
+    const auto known = issued_.find(fingerprint);
+    if (known != issued_.end()) return known->second;
+  }
+  const std::vector<Certificate>& issuers = roster_.IssuersOf(role);
   const bool issued = std::any_of(
       issuers.begin(), issuers.end(),
       [&leaf](const Certificate& issuer) { return leaf.IssuedBy(issuer); });
-  if (issued) return absl::OkStatus();
-  return Refuse(
-      absl::StrCat("no CA for the role ", RoleName(role), " issued it"));
+  MutexLock lock(mutex_);
+  if (issued_.size() >= limits::kKnownCertificatesMax) issued_.clear();
+  issued_.emplace(fingerprint, issued);
+  return issued;
 }
 
 absl::Status Identifier::CheckRevocation(const Certificate& leaf,

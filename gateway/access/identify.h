@@ -3,18 +3,23 @@
 #ifndef SCHLEUSE_GATEWAY_ACCESS_IDENTIFY_H_
 #define SCHLEUSE_GATEWAY_ACCESS_IDENTIFY_H_
 
+#include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
 #include "crypto/certificate.h"
 #include "gateway/access/principal.h"
 #include "gateway/access/roster.h"
 
 namespace schleuse {
 
-// Immutable; safe to share between threads.
+// Safe to share between threads. It remembers which signatures it has verified,
+// since every call is identified anew and that is the dear part of it.
 class Identifier {
  public:
   // `lists` as read against the roster's Issuers().
@@ -31,10 +36,16 @@ class Identifier {
 
  private:
   absl::Status CheckIssuer(const Certificate& leaf, Role role) const;
+  // Whether a CA for `role` signed it.
+  bool IsIssued(const Certificate& leaf, Role role) const;
   absl::Status CheckRevocation(const Certificate& leaf, absl::Time now) const;
 
   const Roster roster_;
   const std::vector<RevocationList> lists_;
+  mutable Mutex mutex_;
+  // By the fingerprint of the whole certificate; the role is part of that.
+  mutable absl::flat_hash_map<std::string, bool> issued_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace schleuse
