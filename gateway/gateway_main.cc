@@ -60,6 +60,8 @@ enum ExitCode {
 void KeepLargeBlocks() {
   mallopt(M_MMAP_THRESHOLD, 64 << 20);
   mallopt(M_TRIM_THRESHOLD, 256 << 20);
+  // And arenas would grow a page or two at a time.
+  mallopt(M_TOP_PAD, 1 << 20);
 }
 
 // Two descriptors a recording and one a connection: the usual 1024 would be
@@ -164,6 +166,18 @@ int WorkersOf(const Config& config) {
   return 4 * std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
+// Their tasks post to each other, so none goes before both have stopped.
+struct Pools {
+  explicit Pools(int worker_threads)
+      : waiters(limits::kWaitingThreads), workers(worker_threads) {}
+  ~Pools() {
+    workers.Stop();
+    waiters.Stop();
+  }
+  ThreadPool waiters;
+  ThreadPool workers;
+};
+
 // False if it was not over by the deadline.
 bool Drain(Intake& intake, absl::Time deadline) {
   std::promise<void> promise;
@@ -196,14 +210,14 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   const auto identifier = std::make_shared<const Identifier>(
       settings.trust.roster, settings.trust.revocation_lists);
   Spool spool(disk, config.spool_directory, random);
-  // Below what its tasks use, since it is the pool's end that ends the last of
-  // them.
-  ThreadPool workers(WorkersOf(config));
-  Intake intake(spool, store, roster, workers, clock, random,
-                IntakeOptionsOf(config));
+  // Below what their tasks use, since it is the pools' end that ends the last
+  // of them.
+  Pools pools(WorkersOf(config));
+  Intake intake(spool, store, roster, pools.workers, pools.waiters, clock,
+                random, IntakeOptionsOf(config));
   RETURN_IF_ERROR(intake.Recover());
   const auto listening = StartServer(disk, settings, port_file, intake,
-                                     identifier, workers, clock);
+                                     identifier, pools.workers, clock);
   // The workers bring leftovers into the store, which might take them hours.
   if (!listening.ok()) _exit(Refuse(listening.status()));
   const std::unique_ptr<Server>& server = *listening;

@@ -123,7 +123,7 @@ class House {
       : spool_(disk, "/spool", random_),
         store_(disk, "/store", {}),
         workers_(4),
-        intake(spool_, store_, roster_, workers_, clock_, random_,
+        intake(spool_, store_, roster_, workers_, workers_, clock_, random_,
                options.intake) {
     EXPECT_OK(disk.MakeDirectory("/spool"));
     EXPECT_OK(disk.MakeDirectory("/store"));

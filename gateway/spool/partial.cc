@@ -11,6 +11,10 @@
 namespace schleuse {
 namespace {
 
+// Chunks are recorded together up to so many bytes: a device that sends one
+// byte at a time shall not make its journal larger than its footage. To sum up
+// more of them once again would cost large chunks something.
+constexpr uint64_t kJoinedBytesMax = 512;
 // How much is read at a time where a whole file is.
 constexpr uint64_t kReadBytes = 1 << 20;
 
@@ -69,17 +73,28 @@ absl::Status JournalEndsAt(const TransferId& id, uint64_t offset,
 }  // namespace
 
 Partial::Partial(TransferId id, Begun begun, std::unique_ptr<File> bytes,
-                 std::unique_ptr<RecordFile> records, Disk& disk,
-                 std::string directory, bool names_are_durable)
+                 std::unique_ptr<RecordFile> records, BlockBuffers& buffers,
+                 NameSyncs::Change names)
     : id_(std::move(id)),
       begun_(std::move(begun)),
       bytes_(std::move(bytes)),
       records_(std::move(records)),
-      disk_(disk),
-      directory_(std::move(directory)),
-      names_are_durable_(names_are_durable) {}
+      buffers_(buffers),
+      names_(std::move(names)) {}
 
 Partial::~Partial() = default;
+
+absl::Status Partial::Begin() {
+  records_->Append(journal::Encode(begun_));
+  return WriteFrom(0);
+}
+
+absl::Status Partial::WriteFrom(uint64_t end) {
+  absl::StatusOr<BlockWriter> writer = BlockWriter::At(*bytes_, buffers_, end);
+  RETURN_IF_ERROR(writer.status());
+  writer_.emplace(*std::move(writer));
+  return absl::OkStatus();
+}
 
 absl::StatusOr<uint64_t> Partial::LastSynced() const {
   uint64_t synced = 0;
@@ -157,28 +172,50 @@ absl::Status Partial::Load() {
   // Bytes that lie behind them stay until they are written over or
   // RecordFinished cuts them off: the file may be one that is stored already,
   // and that is never cut on a journal's word alone.
+  RETURN_IF_ERROR(WriteFrom(received_));
   return records_->WriteAnew(durable_end);
 }
 
 absl::Status Partial::Append(const absl::Cord& data, uint32_t crc32c) {
-  RETURN_IF_ERROR(bytes_->Write(received_, data));
+  RETURN_IF_ERROR(writer_->Append(data));
   if (hash_is_current()) hash_.Update(data);  // while the bytes are in cache
-  records_->Append(journal::Encode(journal::ChunkWritten{
-      .offset = received_, .length = data.size(), .crc32c = crc32c}));
+  if (pending_ && pending_->length + data.size() <= kJoinedBytesMax) {
+    pending_->crc32c = ExtendCrc32c(pending_->crc32c, data);
+    pending_->length += data.size();
+  } else {
+    RecordPending();
+    pending_ = {.offset = received_, .length = data.size(), .crc32c = crc32c};
+  }
   received_ += data.size();
   finished_.reset();
   check_.reset();
   return absl::OkStatus();
 }
 
+void Partial::RecordPending() {
+  if (!pending_) return;
+  records_->Append(
+      journal::Encode(journal::ChunkWritten{.offset = pending_->offset,
+                                            .length = pending_->length,
+                                            .crc32c = pending_->crc32c}));
+  pending_.reset();
+}
+
 absl::StatusOr<bool> Partial::Holds(uint64_t offset,
                                     const absl::Cord& data) const {
-  ASSIGN_OR_RETURN(const std::string held, bytes_->Read(offset, data.size()));
+  ASSIGN_OR_RETURN(const std::string held, writer_->Read(offset, data.size()));
   return data == absl::string_view(held);
 }
 
 absl::StatusOr<uint64_t> Partial::BeginSync() {
+  RETURN_IF_ERROR(writer_->Flush());
+  RecordPending();
   RETURN_IF_ERROR(records_->Flush());
+  return received_;
+}
+
+absl::StatusOr<uint64_t> Partial::BeginBytesSync() {
+  RETURN_IF_ERROR(writer_->Flush());
   return received_;
 }
 
@@ -186,10 +223,8 @@ absl::Status Partial::Sync() {
   RETURN_IF_ERROR(bytes_->Sync());
   RETURN_IF_ERROR(records_->Sync());
   MutexLock lock(sync_mutex_);
-  if (!names_are_durable_) {
-    RETURN_IF_ERROR(disk_.SyncDirectory(directory_));
-    names_are_durable_ = true;
-  }
+  if (names_) RETURN_IF_ERROR(names_->Sync());
+  names_.reset();
   return absl::OkStatus();
 }
 
@@ -201,8 +236,8 @@ absl::Status Partial::HashSome(uint64_t bytes_max) {
   while (bytes_max > 0 && !hash_is_current()) {
     const uint64_t left = received_ - hash_.bytes_hashed();
     ASSIGN_OR_RETURN(const std::string piece,
-                     bytes_->Read(hash_.bytes_hashed(),
-                                  std::min({bytes_max, left, kReadBytes})));
+                     writer_->Read(hash_.bytes_hashed(),
+                                   std::min({bytes_max, left, kReadBytes})));
     if (piece.empty()) {
       return absl::DataLossError(
           absl::StrCat("transfer ", id_.ToString(), ": the bytes end at ",
@@ -217,7 +252,7 @@ absl::Status Partial::HashSome(uint64_t bytes_max) {
 absl::StatusOr<std::optional<uint64_t>> Partial::FirstDamage(uint64_t offset,
                                                              uint64_t length) {
   if (length == 0) return std::nullopt;
-  RETURN_IF_ERROR(records_->Flush());
+  RETURN_IF_ERROR(BeginSync().status());
   uint64_t looked_at = 0;
   std::optional<uint64_t> damage;
   const auto look = [&](const journal::ChunkWritten& chunk,
@@ -245,7 +280,7 @@ absl::StatusOr<std::optional<Partial::SelfCheck>> Partial::CheckSome(
   if (!check_) {
     return absl::FailedPreconditionError("no check of the bytes is under way");
   }
-  RETURN_IF_ERROR(records_->Flush());
+  RETURN_IF_ERROR(BeginSync().status());
   Sha256& hash = check_->hash;
   const uint64_t begin = hash.bytes_hashed();
   bool ended = begin == received_;
@@ -275,7 +310,7 @@ absl::StatusOr<std::optional<Partial::SelfCheck>> Partial::CheckSome(
 
 absl::Status Partial::CutTo(uint64_t offset) {
   check_.reset();
-  RETURN_IF_ERROR(records_->Flush());
+  RETURN_IF_ERROR(BeginSync().status());
   uint64_t kept = 0;
   uint64_t kept_end = 0;
   bool finished = false;
@@ -296,6 +331,7 @@ absl::Status Partial::CutTo(uint64_t offset) {
   }));
   RETURN_IF_ERROR(records_->CutTo(kept_end));
   RETURN_IF_ERROR(bytes_->Truncate(kept));
+  RETURN_IF_ERROR(WriteFrom(kept));
   // A Synced record that came back after a power cut would vouch for bytes
   // that were replaced, so the cut is made durable before anything follows.
   RETURN_IF_ERROR(records_->Sync());
@@ -307,10 +343,12 @@ absl::Status Partial::CutTo(uint64_t offset) {
 
 absl::Status Partial::RecordFinished(const Finished& finished,
                                      absl::string_view target) {
-  // A write that failed half-way and was not repeated may have left more; and
-  // where the file seems to end already, an earlier process may have cut it and
-  // died behind a sync that failed.
+  RETURN_IF_ERROR(writer_->Flush());
+  // It ends with a whole block; a write that failed half-way and was not
+  // repeated may have left more; and where it seems to end already, an earlier
+  // process may have cut it and died behind a sync that failed.
   RETURN_IF_ERROR(bytes_->Truncate(received_));
+  RecordPending();
   records_->Append(journal::Encode(journal::FinishedAt{
       .finished = finished, .target = std::string(target)}));
   finished_ = finished;
@@ -319,6 +357,7 @@ absl::Status Partial::RecordFinished(const Finished& finished,
 
 void Partial::RecordMismatch(uint64_t declared_size, const Digest& declared,
                              const Digest& received, absl::Time at) {
+  RecordPending();
   records_->Append(
       journal::Encode(journal::Mismatch{.declared_size = declared_size,
                                         .declared = declared,

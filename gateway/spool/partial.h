@@ -15,7 +15,9 @@
 #include "base/mutex.h"
 #include "base/recording_name.h"
 #include "crypto/digest.h"
+#include "disk/block_writer.h"
 #include "disk/disk.h"
+#include "disk/name_syncs.h"
 #include "disk/record_file.h"
 
 namespace schleuse {
@@ -56,14 +58,22 @@ class Partial {
   absl::StatusOr<bool> Holds(uint64_t offset, const absl::Cord& data) const;
 
   // --- durability, in three steps so that the middle one may take its time ---
-  // Writes out the journal. What was appended before it is covered by the next
-  // Sync; the number returned is then durable.
+  // Writes out bytes and journal. What was appended before it is covered by the
+  // next Sync; the number returned is then durable.
   absl::StatusOr<uint64_t> BeginSync();
   // Makes bytes, journal and their names durable. Any error: set the transfer
   // aside, what is on the disk is unknown.
   absl::Status Sync();
   // Notes in the journal that `offset`, from BeginSync, is durable.
   void EndSync(uint64_t offset);
+
+  // The journal is made by the first BeginSync. A transfer without one was
+  // never synced: it survives no restart, and nobody was promised anything.
+  bool has_journal() const { return records_->is_made(); }
+  // BeginSync and Sync for the bytes alone, without journal and names: for what
+  // goes into the store at once, under a name of its own.
+  absl::StatusOr<uint64_t> BeginBytesSync();
+  absl::Status SyncBytes() { return bytes_->Sync(); }
 
   // --- the hash of everything received ---
   bool hash_is_current() const { return hash_.bytes_hashed() == received_; }
@@ -109,22 +119,34 @@ class Partial {
 
  private:
   friend class Spool;
+  // `names` covers the names of both files.
   Partial(TransferId id, Begun begun, std::unique_ptr<File> bytes,
-          std::unique_ptr<RecordFile> records, Disk& disk,
-          std::string directory, bool names_are_durable);
+          std::unique_ptr<RecordFile> records, BlockBuffers& buffers,
+          NameSyncs::Change names);
+  // One of the two comes first, once.
+  absl::Status Begin();
   // Takes over what the journal says and what of it the bytes confirm.
   absl::Status Load();
+  absl::Status WriteFrom(uint64_t end);
   absl::StatusOr<uint64_t> LastSynced() const;
+  void RecordPending();
 
   const TransferId id_;
   const Begun begun_;
   const std::unique_ptr<File> bytes_;
   const std::unique_ptr<RecordFile> records_;
-  Disk& disk_;
-  const std::string directory_;
+  BlockBuffers& buffers_;
+  std::optional<BlockWriter> writer_;  // to bytes_; there since Begin or Load
   uint64_t received_ = 0;
   std::optional<Finished> finished_;
   Sha256 hash_;
+  // Written and not in the journal's buffer yet.
+  struct Pending {
+    uint64_t offset;
+    uint64_t length;
+    uint32_t crc32c;
+  };
+  std::optional<Pending> pending_;
   struct Check {
     Sha256 hash;          // of the chunks that were found good
     uint64_t journal_at;  // behind their records
@@ -132,7 +154,8 @@ class Partial {
   std::optional<Check> check_;  // while one is under way
 
   Mutex sync_mutex_;
-  bool names_are_durable_ ABSL_GUARDED_BY(sync_mutex_);
+  // Until they are durable.
+  std::optional<NameSyncs::Change> names_ ABSL_GUARDED_BY(sync_mutex_);
 };
 
 }  // namespace schleuse

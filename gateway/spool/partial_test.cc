@@ -111,7 +111,8 @@ TEST(PartialTest, RecoveryReadsNoFootageBelowTheLastSynced) {
   });
   ASSERT_OK_AND_ASSIGN(const auto partial, house.Resume());
   EXPECT_EQ(partial->received(), 5000u);
-  EXPECT_EQ(reads, 0) << "a terabyte would keep the door shut for hours";
+  EXPECT_LE(reads, 1) << "the block in which it goes on: a terabyte would keep "
+                         "the door shut for hours";
 }
 
 TEST(PartialTest, RotBelowSyncedIsFoundWhenItIsLookedFor) {
@@ -355,6 +356,7 @@ TEST(PartialTest, DamageIsLookedForInWhatIsNotInTheJournalYet) {
   ASSERT_OK(Append(*partial, Footage(1000)));
   EXPECT_THAT(partial->FirstDamage(0, 1000), IsOkAndHolds(std::nullopt));
   ASSERT_OK(Append(*partial, Footage(1000)));
+  ASSERT_OK(partial->BeginBytesSync());
   house.Damage(house.spool->BytesPath(partial->id()), 1999);
   EXPECT_THAT(partial->FirstDamage(0, 2000), IsOkAndHolds(1000));
   EXPECT_THAT(
@@ -477,14 +479,30 @@ TEST(PartialTest, ChunkBehindSyncedThatCannotBeReadEndsTheGoodRun) {
   ASSERT_OK(partial->BeginSync());
   partial = nullptr;
   ASSERT_OK(house.Restart());
-  house.disk.SetFault([](const DiskOperation& operation) {
+  house.disk.SetFault([reads = 0](const DiskOperation& operation) mutable {
     return operation.kind == Kind::kRead &&
-                   absl::EndsWith(operation.path, ".bytes")
+                   absl::EndsWith(operation.path, ".bytes") && ++reads == 1
                ? absl::DataLossError("medium error")
                : absl::OkStatus();
   });
   ASSERT_OK_AND_ASSIGN(partial, house.Resume());
   EXPECT_EQ(partial->received(), 5000u);
+}
+
+TEST(PartialTest, ChunksOfOneByteMadeTheJournalLargerThanTheFootage) {
+  TestSpool house;
+  const std::string footage = Footage(10'000);
+  auto partial = house.Create();
+  for (const char& byte : footage) {
+    ASSERT_OK(Append(*partial, absl::string_view(&byte, 1)));
+  }
+  SyncAll(*partial);
+  EXPECT_LT(house.SizeOf(house.RecordsPath(partial->id())), 1500u);
+  EXPECT_THAT(partial->FirstDamage(0, 10'000), IsOkAndHolds(std::nullopt));
+  partial = nullptr;
+  ASSERT_OK(house.RestartAfterPowerCut());
+  ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+  EXPECT_EQ(BytesOf(house.disk, *house.spool, *partial), footage);
 }
 
 // --- going back -------------------------------------------------------------
@@ -575,19 +593,39 @@ TEST(PartialTest, CutBehindAFinishThatWasTakenBackKeepsWhatCameAfterIt) {
 
 // --- a full disk, a failing one ---------------------------------------------
 
+// Both go out together, so that whichever of them says it, nothing of either is
+// lost.
+TEST(PartialTest, BytesThatFindNoRoomAreWrittenLater) {
+  TestSpool house;
+  const std::string footage = Footage(12'000);
+  auto partial = FiveChunks(house, footage);
+  house.disk.SetCapacity(house.SizeOf(house.RecordsPath(partial->id())) + 8192);
+  ASSERT_OK(Append(*partial, footage.substr(5000)));
+  EXPECT_THAT(partial->BeginSync().status(),
+              StatusIs(StatusCode::kResourceExhausted));
+  EXPECT_EQ(partial->received(), 12'000u);
+  EXPECT_EQ(partial->Hash(), Sha256::Of(footage));
+  house.disk.SetCapacity(1 << 30);
+  SyncAll(*partial);
+  partial = nullptr;
+  ASSERT_OK(house.RestartAfterPowerCut());
+  ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+  EXPECT_EQ(BytesOf(house.disk, *house.spool, *partial), footage);
+}
+
 TEST(PartialTest, AppendThatFindsNoRoomChangesNothing) {
   TestSpool house;
-  const std::string footage = Footage(6000);
-  auto partial = FiveChunks(house, footage);
-  house.disk.SetCapacity(house.SizeOf(house.RecordsPath(partial->id())) + 5000 +
-                         300);
-  EXPECT_THAT(Append(*partial, footage.substr(5000)),
+  const std::string footage = Footage(2 << 20);
+  constexpr uint64_t kHalf = 1 << 20;
+  auto partial = house.Create();
+  ASSERT_OK(Append(*partial, footage.substr(0, kHalf)));
+  house.disk.SetCapacity(10'000);
+  EXPECT_THAT(Append(*partial, footage.substr(kHalf)),
               StatusIs(StatusCode::kResourceExhausted));
-  EXPECT_EQ(partial->received(), 5000u);
-  EXPECT_EQ(partial->Hash(), Sha256::Of(footage.substr(0, 5000)));
+  EXPECT_EQ(partial->received(), kHalf);
+  EXPECT_EQ(partial->Hash(), Sha256::Of(footage.substr(0, kHalf)));
   house.disk.SetCapacity(1 << 30);
-  ASSERT_OK(Append(*partial, footage.substr(5000, 100)));
-  ASSERT_OK(Append(*partial, footage.substr(5100)));
+  ASSERT_OK(Append(*partial, footage.substr(kHalf)));
   EXPECT_EQ(partial->Hash(), Sha256::Of(footage));
   SyncAll(*partial);
   partial = nullptr;
@@ -616,13 +654,8 @@ TEST(PartialTest, FinishedFileEndsWhereItsBytesDo) {
   TestSpool house;
   const std::string footage = Footage(5000);
   auto partial = FiveChunks(house, footage);
-  house.disk.SetCapacity(house.SizeOf(house.RecordsPath(partial->id())) + 5000 +
-                         300);
-  EXPECT_THAT(Append(*partial, Footage(1000, 2)),
-              StatusIs(StatusCode::kResourceExhausted));
-  house.disk.SetCapacity(1 << 30);
   const std::string path = house.spool->BytesPath(partial->id());
-  EXPECT_GT(house.SizeOf(path), 5000u) << "a part of it was written";
+  EXPECT_GT(house.SizeOf(path), 5000u) << "whole blocks were written";
   ASSERT_OK(partial->RecordFinished(
       {.size = 5000, .sha256 = Sha256::Of(footage)}, "/store/x"));
   SyncAll(*partial);
@@ -860,19 +893,6 @@ TEST(PartialTest, FinishCameBackWithTheLossOfTheChunkBehindIt) {
     EXPECT_EQ(partial->received(), 5000u);
     EXPECT_FALSE(partial->finished());
   }
-}
-
-TEST(PartialTest, AppendThatFailsTakesNoFinishBack) {
-  TestSpool house;
-  const std::string footage = Footage(5000);
-  auto partial = FiveChunks(house, footage);
-  ASSERT_OK(partial->RecordFinished(
-      {.size = 5000, .sha256 = Sha256::Of(footage)}, "/store/x"));
-  SyncAll(*partial);
-  house.disk.SetCapacity(1);
-  EXPECT_THAT(Append(*partial, footage),
-              StatusIs(StatusCode::kResourceExhausted));
-  EXPECT_TRUE(partial->finished());
 }
 
 }  // namespace

@@ -195,24 +195,20 @@ absl::Status Spool::RecoverRemoval(const TransferId& id) {
 
 absl::StatusOr<std::unique_ptr<Partial>> Spool::Create(const Begun& begun) {
   const TransferId id = TransferId::Make(random_);
+  NameSyncs::Change names(name_syncs_, directory_);
   ASSIGN_OR_RETURN(std::unique_ptr<File> bytes, disk_.Create(BytesPath(id)));
-  absl::StatusOr<std::unique_ptr<RecordFile>> records =
-      RecordFile::Create(disk_, RecordsPath(id));
-  if (!records.ok()) {
-    // A later Recover removes what this cannot.
-    (void)disk_.Remove(BytesPath(id));
-    return records.status();
-  }
-  (*records)->Append(journal::Encode(begun));
+  std::unique_ptr<Partial> partial(new Partial(
+      id, begun, std::move(bytes), RecordFile::Create(disk_, RecordsPath(id)),
+      buffers_, std::move(names)));
+  RETURN_IF_ERROR(partial->Begin());
   Index(begun, id);
-  return std::unique_ptr<Partial>(
-      new Partial(id, begun, std::move(bytes), *std::move(records), disk_,
-                  directory_, /*names_are_durable=*/false));
+  return partial;
 }
 
 absl::StatusOr<std::unique_ptr<Partial>> Spool::Resume(const TransferId& id) {
-  ASSIGN_OR_RETURN(std::unique_ptr<File> bytes, disk_.Open(BytesPath(id)));
   std::optional<Begun> begun;
+  // Whether an earlier process got as far as the directory's sync is not known.
+  NameSyncs::Change names(name_syncs_, directory_);
   ASSIGN_OR_RETURN(
       std::unique_ptr<RecordFile> records,
       RecordFile::Open(disk_, RecordsPath(id),
@@ -230,10 +226,14 @@ absl::StatusOr<std::unique_ptr<Partial>> Spool::Resume(const TransferId& id) {
     return absl::DataLossError(
         absl::StrCat("transfer ", id.ToString(), ": its journal has no begin"));
   }
-  // Whether an earlier process got as far as the directory's sync is not known.
+  absl::StatusOr<std::unique_ptr<File>> bytes = disk_.Open(BytesPath(id));
+  if (absl::IsNotFound(bytes.status())) {
+    return absl::DataLossError(bytes.status().message());
+  }
+  RETURN_IF_ERROR(bytes.status());
   std::unique_ptr<Partial> partial(
-      new Partial(id, *std::move(begun), std::move(bytes), std::move(records),
-                  disk_, directory_, /*names_are_durable=*/false));
+      new Partial(id, *std::move(begun), *std::move(bytes), std::move(records),
+                  buffers_, std::move(names)));
   RETURN_IF_ERROR(partial->Load());
   return partial;
 }

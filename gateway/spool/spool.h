@@ -19,7 +19,9 @@
 #include "base/mutex.h"
 #include "base/random.h"
 #include "base/recording_name.h"
+#include "disk/block_writer.h"
 #include "disk/disk.h"
+#include "disk/name_syncs.h"
 #include "gateway/spool/partial.h"
 
 namespace schleuse {
@@ -58,6 +60,7 @@ class Spool {
   absl::StatusOr<std::unique_ptr<Partial>> Create(const Begun& begun);
   // Opens a transfer again, with all that survived (see Partial).
   //   DataLoss  its files are damaged beyond use: set it aside
+  //   NotFound  it has no journal: nobody was promised anything, remove it
   absl::StatusOr<std::unique_ptr<Partial>> Resume(const TransferId& id);
 
   // The open transfer of a recording, if there is one.
@@ -65,6 +68,7 @@ class Spool {
   // What the journal of an open transfer says if it says that all bytes were
   // there; nullopt if it does not. Nothing is opened for writing. Errors are
   // those of reading it.
+  //   NotFound  it has no journal yet
   absl::StatusOr<std::optional<Unstored>> ReadFinished(
       const TransferId& id) const;
   // How many transfers of `principal` (SPIFFE ID) the spool keeps: open ones
@@ -123,6 +127,8 @@ class Spool {
   Disk& disk_;
   const std::string directory_;
   Random& random_;
+  NameSyncs name_syncs_{disk_};  // of our directory
+  BlockBuffers buffers_;
   mutable Mutex mutex_;
   std::map<RecordingName, Entry> index_ ABSL_GUARDED_BY(mutex_);
   Held held_ ABSL_GUARDED_BY(mutex_);

@@ -347,8 +347,8 @@ TEST(SpoolTest, ReadFinishedSaysWhatTheJournalSays) {
   const TransferId wrong = Mismatch(house, "wrong", Recording("wrong"));
   EXPECT_THAT(house.spool->ReadFinished(wrong), IsOkAndHolds(Eq(std::nullopt)));
   const TransferId begun = house.Create(Recording("begun"))->id();
-  EXPECT_THAT(house.spool->ReadFinished(begun), IsOkAndHolds(Eq(std::nullopt)))
-      << "nothing is in its journal yet";
+  EXPECT_THAT(house.spool->ReadFinished(begun), StatusIs(StatusCode::kNotFound))
+      << "it has no journal yet";
 
   const TransferId id = Finish(house, "footage");
   ASSERT_OK_AND_ASSIGN(auto finished, house.spool->ReadFinished(id));
@@ -650,7 +650,7 @@ TEST(SpoolTest, CreationThatFindsNoRoomLeavesNothingOpen) {
   TestSpool house;
   house.disk.SetFault([](const DiskOperation& operation) {
     return operation.kind == Kind::kCreate &&
-                   absl::EndsWith(operation.path, ".records")
+                   absl::EndsWith(operation.path, ".bytes")
                ? absl::ResourceExhaustedError("no space")
                : absl::OkStatus();
   });
@@ -661,6 +661,14 @@ TEST(SpoolTest, CreationThatFindsNoRoomLeavesNothingOpen) {
                                    .at = house.clock.Now()}),
               StatusIs(StatusCode::kResourceExhausted));
   EXPECT_FALSE(house.spool->Lookup(Recording()));
+  EXPECT_THAT(house.Files(), IsEmpty());
+}
+
+TEST(SpoolTest, TransferThatWasNeverSyncedIsNotResumed) {
+  TestSpool house;
+  ASSERT_OK(Append(*house.Create(), "footage"));
+  EXPECT_THAT(house.Resume().status(), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(house.Restart(), IsOkAndHolds(IsEmpty()));
   EXPECT_THAT(house.Files(), IsEmpty());
 }
 

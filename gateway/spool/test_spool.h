@@ -71,7 +71,11 @@ struct TestSpool {
     EXPECT_OK(MakeDirectories(disk, kDirectory));
     Open();
   }
-  void Open() { spool = std::make_unique<Spool>(disk, kDirectory, random); }
+  void Open() {
+    // Its transfers, of which a test may still hold some, use it.
+    if (spool != nullptr) earlier.push_back(std::move(spool));
+    spool = std::make_unique<Spool>(disk, kDirectory, random);
+  }
   // A new process.
   absl::StatusOr<std::vector<Unstored>> Restart() {
     Open();
@@ -138,6 +142,7 @@ struct TestSpool {
   FakeDisk disk;
   FakeExecutor clock;
   SeededRandom random{7};
+  std::vector<std::unique_ptr<Spool>> earlier;
   std::unique_ptr<Spool> spool;
 };
 

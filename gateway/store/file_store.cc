@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/failpoint.h"
@@ -33,13 +32,34 @@ class StoredFile final : public StoredBytes {
 
 }  // namespace
 
+class FileStore::Names {
+ public:
+  Names(FileStore& store, const std::string& directory)
+      : store_(store), directory_(directory) {
+    MutexLock lock(store_.mutex_);
+    while (!store_.changing_.insert(directory_).second) {
+      store_.names_free_.Wait(store_.mutex_);
+    }
+  }
+  ~Names() {
+    MutexLock lock(store_.mutex_);
+    store_.changing_.erase(directory_);
+    store_.names_free_.NotifyAll();
+  }
+  Names(const Names&) = delete;
+  Names& operator=(const Names&) = delete;
+
+ private:
+  FileStore& store_;
+  const std::string directory_;
+};
+
 class FileStore::Upload final : public StoreUpload {
  public:
   Upload(FileStore& store, StoreSource source)
       : store_(store),
         source_(std::move(source)),
-        directory_(store.DirectoryOf(source_.name)),
-        names_(store.NamesOf(ParentOf(directory_))) {}
+        directory_(store.DirectoryOf(source_.name)) {}
 
   void Offer(uint64_t) override {}  // the bytes lie where they will stay
 
@@ -52,7 +72,7 @@ class FileStore::Upload final : public StoreUpload {
 
   void Abort() override {
     if (reading_ && reading_->linked_here) {
-      MutexLock lock(names_);
+      const Names names(store_, directory_);
       TakeBack(reading_->bundle.location).IgnoreError();
     }
     reading_.reset();
@@ -75,7 +95,7 @@ class FileStore::Upload final : public StoreUpload {
     }
     const absl::StatusOr<bool> whole = ReadOn();
     if (whole.ok() && !*whole) return std::nullopt;
-    MutexLock lock(names_);
+    const Names names(store_, directory_);
     RETURN_IF_ERROR(reading_->linked_here ? Verify(whole.status(), sha256)
                                           : Adopt(whole.status(), sha256));
     return reading_->bundle;
@@ -83,7 +103,7 @@ class FileStore::Upload final : public StoreUpload {
 
   // Nothing if there is something to be read first.
   absl::StatusOr<std::optional<Bundle>> Begin(uint64_t size) {
-    MutexLock lock(names_);
+    const Names names(store_, directory_);
     ASSIGN_OR_RETURN(const std::vector<Bundle> found,
                      store_.Find(source_.name));
     if (!found.empty()) {
@@ -133,8 +153,7 @@ class FileStore::Upload final : public StoreUpload {
     return false;
   }
 
-  absl::Status Verify(absl::Status read, const Digest& sha256)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
+  absl::Status Verify(absl::Status read, const Digest& sha256) {
     const std::string& location = reading_->bundle.location;
     if (read.ok() && reading_->hash.Current() != sha256) {
       read = absl::DataLossError(
@@ -146,8 +165,7 @@ class FileStore::Upload final : public StoreUpload {
 
   // Somebody stored this name before: we, and crashed before we could say so,
   // or another.
-  absl::Status Adopt(const absl::Status& read, const Digest& sha256)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
+  absl::Status Adopt(const absl::Status& read, const Digest& sha256) {
     RETURN_IF_ERROR(read);
     if (reading_->hash.Current() != sha256) return OtherBytes(reading_->bundle);
     const std::string location = reading_->bundle.location;
@@ -160,8 +178,7 @@ class FileStore::Upload final : public StoreUpload {
   // Behind a sync that failed a name may be lost for good, however often it is
   // synced: it is made anew. The bytes have theirs in the spool meanwhile.
   // Never without that reason: the device may have been told that it is stored.
-  absl::Status LinkAnew(absl::string_view location)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
+  absl::Status LinkAnew(absl::string_view location) {
     ASSIGN_OR_RETURN(const bool ours, IsSource(location));
     if (!ours) return absl::OkStatus();
     RETURN_IF_ERROR(store_.disk_.Remove(location));
@@ -187,8 +204,7 @@ class FileStore::Upload final : public StoreUpload {
   // Takes away a name that is not kept: nobody may find damaged bytes under it,
   // nor take it for durable after a failed sync. The directory goes as well if
   // that leaves it empty; the next commit makes all of it anew.
-  absl::Status TakeBack(absl::string_view location)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(names_) {
+  absl::Status TakeBack(absl::string_view location) {
     absl::Status gone = store_.disk_.Remove(location);
     if (gone.ok()) gone = store_.disk_.SyncDirectory(directory_);
     store_.disk_.RemoveDirectory(directory_).IgnoreError();
@@ -199,7 +215,6 @@ class FileStore::Upload final : public StoreUpload {
   FileStore& store_;
   const StoreSource source_;
   const std::string directory_;
-  Mutex& names_;
   std::optional<Reading> reading_;
 };
 
@@ -216,11 +231,8 @@ std::string FileStore::TargetOf(const StoreSource& source) const {
                   absl::StrCat(kBytesPrefix, source.extension));
 }
 
-Mutex& FileStore::NamesOf(absl::string_view camera) {
-  return camera_names_[absl::HashOf(camera) % camera_names_.size()];
-}
-
 absl::Status FileStore::MakeDurably(absl::string_view directory) {
+  NameSyncs::Change names(name_syncs_, ParentOf(directory));
   absl::Status made = disk_.MakeDirectory(directory);
   // An empty one may be left from a process that died before this sync, or
   // behind its failure: made anew, it can be synced. Where there is something
@@ -229,22 +241,24 @@ absl::Status FileStore::MakeDurably(absl::string_view directory) {
     made = disk_.MakeDirectory(directory);
   }
   if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
-  const absl::Status synced = disk_.SyncDirectory(ParentOf(directory));
+  const absl::Status synced = names.Sync();
   if (!synced.ok()) disk_.RemoveDirectory(directory).IgnoreError();
   return synced;
 }
 
 absl::Status FileStore::MakeCameraDirectory(absl::string_view camera) {
-  {
+  const auto is_durable = [&] {
     MutexLock lock(mutex_);
-    if (durable_cameras_.contains(camera)) return absl::OkStatus();
-  }
-  {
-    // Its parent is the root, which is never made here: one that is gone must
-    // not come back empty below a missing mount.
-    MutexLock lock(root_names_);
-    RETURN_IF_ERROR(MakeDurably(camera));
-  }
+    return durable_cameras_.contains(camera);
+  };
+  if (is_durable()) return absl::OkStatus();
+  // One at a time: an empty one is made anew, and not under the feet of another
+  // who has just made it.
+  MutexLock making(making_camera_);
+  if (is_durable()) return absl::OkStatus();
+  // Its parent is the root, which is never made here: one that is gone must not
+  // come back empty below a missing mount.
+  RETURN_IF_ERROR(MakeDurably(camera));
   MutexLock lock(mutex_);
   if (durable_cameras_.size() >= kDurableCamerasMax) durable_cameras_.clear();
   durable_cameras_.emplace(camera);
@@ -285,10 +299,10 @@ absl::Status FileStore::SyncUpwards(absl::string_view location) {
                    disk_.OpenForReading(location));
   RETURN_IF_ERROR(file->Sync());
   const std::string directory = ParentOf(location);
-  RETURN_IF_ERROR(disk_.SyncDirectory(directory));
-  RETURN_IF_ERROR(disk_.SyncDirectory(ParentOf(directory)));
-  MutexLock lock(root_names_);
-  return disk_.SyncDirectory(root_);
+  for (const std::string& above : {directory, ParentOf(directory), root_}) {
+    RETURN_IF_ERROR(NameSyncs::Change(name_syncs_, above).Sync());
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<StoreUpload>> FileStore::Open(
@@ -324,14 +338,13 @@ absl::StatusOr<std::unique_ptr<StoredBytes>> FileStore::Read(
 }
 
 absl::Status FileStore::Keep(const Bundle& bundle) {
-  Mutex& names = NamesOf(ParentOf(ParentOf(bundle.location)));
-  MutexLock lock(names);
   if (IsDoubted(bundle.location)) {
     return absl::DataLossError(
         absl::StrCat(bundle.location,
                      " could not be synced before, and is not ours to make "
                      "anew: check the disk, copy the file, restart"));
   }
+  const Names names(*this, ParentOf(bundle.location));
   const absl::Status kept = SyncUpwards(bundle.location);
   SetDoubt(bundle.location, absl::IsDataLoss(kept));
   // Not there, unless the whole store is gone.

@@ -5,7 +5,6 @@
 #ifndef SCHLEUSE_GATEWAY_STORE_FILE_STORE_H_
 #define SCHLEUSE_GATEWAY_STORE_FILE_STORE_H_
 
-#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +13,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "base/mutex.h"
 #include "disk/disk.h"
+#include "disk/name_syncs.h"
 #include "gateway/store/store.h"
 
 namespace schleuse {
@@ -48,9 +48,10 @@ class FileStore final : public Store {
 
  private:
   class Upload;
+  // While it lives, nobody else changes the names of that recording: what one
+  // commit may take back, no other shall find and call stored.
+  class Names;
   std::string DirectoryOf(const RecordingName& name) const;
-  // Held by whoever changes or syncs names below a camera's directory.
-  Mutex& NamesOf(absl::string_view camera);
   // Makes a directory and its name durable; leaves none that may not be so.
   absl::Status MakeDurably(absl::string_view directory);
   // Makes a camera's directory and its name durable, once a process.
@@ -65,13 +66,13 @@ class FileStore final : public Store {
   Disk& disk_;
   const std::string root_;
   const FileStoreOptions options_;
-  // A failed sync loses the pending names of everybody in that directory, and
-  // the next one says OK to all of them. So each directory's names are changed,
-  // synced and taken back by one thread at a time: alone here a lock is held
-  // while the disk works. A camera's lock, which some share, comes first.
-  std::array<Mutex, 64> camera_names_;
-  Mutex root_names_;
+  NameSyncs name_syncs_{disk_};  // of the root and the cameras' directories
+  // Held while the disk works, once a camera and process.
+  Mutex making_camera_;
   Mutex mutex_;
+  CondVar names_free_;
+  // The directories of those whose names are being changed.
+  absl::flat_hash_set<std::string> changing_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<std::string> durable_cameras_ ABSL_GUARDED_BY(mutex_);
   // Bundles whose names could neither be synced nor be taken back.
   absl::flat_hash_set<std::string> doubted_ ABSL_GUARDED_BY(mutex_);

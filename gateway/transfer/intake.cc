@@ -188,12 +188,13 @@ void Stream::OnClosed() {
 // --- Intake ------------------------------------------------------------------
 
 Intake::Intake(Spool& spool, Store& store, const RosterSource& roster,
-               Executor& executor, const Clock& clock, Random& random,
-               const IntakeOptions& options)
+               Executor& workers, Executor& waiters, const Clock& clock,
+               Random& random, const IntakeOptions& options)
     : inside_(new IntakeInside{.spool = spool,
                                .store = store,
                                .roster = roster,
-                               .executor = executor,
+                               .workers = workers,
+                               .waiters = waiters,
                                .clock = clock,
                                .random = random,
                                .options = options}) {}

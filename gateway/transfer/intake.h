@@ -85,11 +85,14 @@ class Stream : public std::enable_shared_from_this<Stream> {
 // Safe to call from many threads.
 class Intake {
  public:
-  // Everything is borrowed and must outlive the last task on `executor`.
-  // `roster` answers which cameras a device may bring, at each Begin anew.
+  // Everything is borrowed and must outlive the last task on the two executors:
+  // `workers` hash and write; `waiters` have tasks that mostly wait for the
+  // disk or the store, so that however many of these one device causes, the
+  // others' chunks go on. `roster` answers which cameras a device may bring, at
+  // each Begin anew.
   Intake(Spool& spool, Store& store, const RosterSource& roster,
-         Executor& executor, const Clock& clock, Random& random,
-         const IntakeOptions& options);
+         Executor& workers, Executor& waiters, const Clock& clock,
+         Random& random, const IntakeOptions& options);
   ~Intake();
 
   // Reads what an earlier process left in the spool, and begins to bring what

@@ -18,7 +18,6 @@ namespace schleuse {
 namespace {
 
 using absl::StatusCode;
-using testing::ElementsAre;
 using Kind = DiskOperation::Kind;
 
 using IntakeBoundsTest = WithNeighbour;

@@ -27,16 +27,16 @@ struct DeviceMemory {
   }
 };
 
-// A whole transfer with several chunks and Acks, until it ends or the power
-// does.
-void BringUntilTheCut(TestHouse& house, absl::string_view footage,
+// A whole transfer with several chunks and Acks, or, `at_once`, too small for
+// an Ack; until it ends or the power does.
+void BringUntilTheCut(TestHouse& house, absl::string_view footage, bool at_once,
                       DeviceMemory& memory) {
   constexpr uint64_t kChunkBytes = 3000;
   auto stream = house.Begin(Recording(), footage.size());
   for (uint64_t at = 0; at < footage.size(); at += kChunkBytes) {
     (void)stream->Chunk(footage, at, kChunkBytes);
     // Every other chunk is acknowledged by time.
-    if (at / kChunkBytes % 2 == 1) house.Wait(absl::Seconds(1));
+    if (!at_once && at / kChunkBytes % 2 == 1) house.Wait(absl::Seconds(1));
     house.Run();
   }
   stream->Finish(footage);
@@ -56,13 +56,13 @@ struct Came {
   bool first, second;
 };
 Came LiveThrough(int cut, std::optional<int> recovery_cut, uint64_t disk_seed,
-                 const FileStoreOptions& store) {
-  const std::string footage = Footage(20'000);
+                 const FileStoreOptions& store, bool at_once) {
+  const std::string footage = Footage(at_once ? 6000 : 20'000);
   TestHouse house(TestHouse::SmallOptions(), store, /*order=*/0, disk_seed);
   EXPECT_OK(house.Start());
   DeviceMemory memory;
   house.disk.CutPowerAfter(cut);
-  BringUntilTheCut(house, footage, memory);
+  BringUntilTheCut(house, footage, at_once, memory);
   Came came = {.first = house.disk.power_was_cut(), .second = false};
   EXPECT_TRUE(came.first || memory.told_stored);
 
@@ -101,7 +101,11 @@ Came LiveThrough(int cut, std::optional<int> recovery_cut, uint64_t disk_seed,
   return came;
 }
 
-class PowerCutTest : public testing::TestWithParam<bool> {
+struct PowerCutCase {
+  bool read_back;
+  bool at_once;
+};
+class PowerCutTest : public testing::TestWithParam<PowerCutCase> {
  protected:
   void SetUp() override { SetLogThreshold(std::nullopt); }
 };
@@ -116,14 +120,16 @@ TEST_P(PowerCutTest, NothingAcknowledgedIsLostWhereverThePowerIsCut) {
     for (int cut = 0; cut_came; ++cut) {
       SCOPED_TRACE(absl::StrCat("disk seed ", disk_seed, ", cut after ", cut));
       cut_came =
-          LiveThrough(cut, std::nullopt, disk_seed, {.read_back = GetParam()})
+          LiveThrough(cut, std::nullopt, disk_seed,
+                      {.read_back = GetParam().read_back}, GetParam().at_once)
               .first;
       if (cut_came) ++places.transfer;
       bool second_came = true;
       for (int again = 0; second_came; ++again) {
         SCOPED_TRACE(absl::StrCat("and of the recovery after ", again));
         second_came =
-            LiveThrough(cut, again, disk_seed, {.read_back = GetParam()})
+            LiveThrough(cut, again, disk_seed,
+                        {.read_back = GetParam().read_back}, GetParam().at_once)
                 .second;
         if (second_came) ++places.recovery;
         if (HasFailure()) return;  // one place is enough to look at
@@ -134,11 +140,21 @@ TEST_P(PowerCutTest, NothingAcknowledgedIsLostWhereverThePowerIsCut) {
   RecordProperty("places_in_recoveries", places.recovery);
   std::printf("tried %d places in the transfer, %d in recoveries\n",
               places.transfer, places.recovery);
-  EXPECT_GT(places.transfer, 3 * 30);
-  EXPECT_GT(places.recovery, 3 * 30 * 8);
+  const int least = GetParam().at_once ? 10 : 25;
+  EXPECT_GT(places.transfer, 3 * least);
+  EXPECT_GT(places.recovery, 3 * least * 8);
 }
 
-INSTANTIATE_TEST_SUITE_P(ReadBack, PowerCutTest, testing::Bool());
+INSTANTIATE_TEST_SUITE_P(
+    All, PowerCutTest,
+    testing::Values(PowerCutCase{.read_back = false, .at_once = false},
+                    PowerCutCase{.read_back = true, .at_once = false},
+                    PowerCutCase{.read_back = false, .at_once = true},
+                    PowerCutCase{.read_back = true, .at_once = true}),
+    [](const auto& info) {
+      return absl::StrCat(info.param.at_once ? "AtOnce" : "WithAcks",
+                          info.param.read_back ? "ReadBack" : "");
+    });
 
 }  // namespace
 }  // namespace schleuse

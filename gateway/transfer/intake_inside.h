@@ -53,7 +53,8 @@ struct IntakeInside {
   Spool& spool;
   Store& store;
   const RosterSource& roster;
-  Executor& executor;
+  Executor& workers;
+  Executor& waiters;
   const Clock& clock;
   Random& random;
   const IntakeOptions options;

@@ -23,7 +23,6 @@ using absl::StatusCode;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
-using testing::StartsWith;
 
 using IntakeTest = WithNeighbour;
 
@@ -466,12 +465,13 @@ TEST_F(IntakeTest, DiskThatFillsUpPausesTheDeviceAndItGoesOnLater) {
   house.Fail(DiskOperation::Kind::kWrite,
              absl::ResourceExhaustedError("disk full"));
   (void)stream->Chunk(footage, 5000, 5000);
-  house.Run();
+  house.Wait(absl::Seconds(1));
   ExpectPaused(*stream, Pause::Reason::kSpoolFull);
+  EXPECT_EQ(stream->acknowledged(), 5000u);
   house.FailNoMore();
   auto again = house.Begin(Recording(), footage.size());
-  EXPECT_EQ(again->Last<Ready>()->offset, 5000u);
-  house.SendRest(*again, footage, 5000);
+  EXPECT_EQ(again->Last<Ready>()->offset, 10'000u) << "in memory";
+  house.SendRest(*again, footage, 10'000);
   EXPECT_TRUE(again->stored());
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
 }
@@ -546,7 +546,7 @@ TEST_F(IntakeTest, MediumThatFailsWhileWritingSetsTheTransferAside) {
   house.Wait(absl::Seconds(1));
   house.Fail(DiskOperation::Kind::kWrite, absl::DataLossError("medium error"));
   (void)stream->Chunk(footage, 5000, 5000);
-  house.Run();
+  house.Wait(absl::Seconds(1));
   house.FailNoMore();
   ExpectEnd(*stream, StatusCode::kUnavailable, EndReason::kSpoolFault);
   ExpectCanBeBrought(Recording(), footage);

@@ -108,7 +108,7 @@ class IntakeThreadsTest : public testing::Test {
     spool_ = MakeSpool();
     store_ = std::make_unique<FileStore>(disk_, "/store", FileStoreOptions{});
     intake_ = std::make_unique<Intake>(
-        *spool_, *store_, *roster_, pool_, clock_, random_,
+        *spool_, *store_, *roster_, pool_, pool_, clock_, random_,
         IntakeOptions{.spool_reserve_bytes = 0,
                       .ack_every_bytes = 4000,
                       .ack_every = absl::Milliseconds(1)});

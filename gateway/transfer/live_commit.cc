@@ -31,15 +31,7 @@ absl::Status LiveRecording::LookIntoStore() {
 // Everything is durable in the spool: from now on the files are closed and the
 // store decides.
 void LiveRecording::Commit() {
-  if (!committing_) {
-    Failpoint("gateway.finished");
-    committing_ = Committing{
-        .source = SourceOf(partial_->id(), partial_->begun().extension),
-        .finished = *partial_->finished()};
-    partial_ = nullptr;
-    state_.reset();
-    ForgetFinish();
-  }
+  if (!committing_) BeginCommitting();
   if (committing_->upload != nullptr) return;  // under way
   if (committing_->doubtful) return DoubtSpool();
   absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
@@ -49,16 +41,98 @@ void LiveRecording::Commit() {
   StepCommit();
 }
 
+void LiveRecording::BeginCommitting() {
+  Failpoint("gateway.finished");
+  committing_ = Committing{
+      .source = SourceOf(partial_->id(), partial_->begun().extension),
+      .finished = *partial_->finished(),
+      .without_journal = partial_->has_journal() ? nullptr : partial_};
+  partial_ = nullptr;
+  state_.reset();
+  ForgetFinish();
+}
+
+// A small recording of which only the bytes are synced: that and the commit are
+// one task, since each change of threads costs more than either.
+void LiveRecording::CommitAtOnce() {
+  const absl::StatusOr<uint64_t> written = partial_->BeginBytesSync();
+  if (!written.ok()) return OnSpoolError(written.status());
+  BeginCommitting();
+  absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
+      house_->store.Open(committing_->source);
+  if (!upload.ok()) return OnCommitStep(upload.status());
+  committing_->upload = *std::move(upload);
+  house_->waiters.Post(
+      [self = shared_from_this(), partial = committing_->without_journal,
+       upload = committing_->upload, finished = committing_->finished] {
+        const absl::Status synced = partial->SyncBytes();
+        if (!synced.ok()) {
+          return self->Post(
+              [self = self.get(), synced] { self->LoseTransfer(synced); });
+        }
+        auto stored = upload->Commit(finished.size, finished.sha256);
+        self->Post([self = self.get(), stored = std::move(stored)] {
+          self->OnCommitStep(stored);
+        });
+      });
+}
+
 void LiveRecording::StepCommit() {
-  const Finished& finished = committing_->finished;
-  const absl::StatusOr<std::optional<Bundle>> stored =
-      committing_->upload->Commit(finished.size, finished.sha256);
-  if (stored.ok() && !*stored) return Post([this] { StepCommit(); });
+  house_->waiters.Post([self = shared_from_this(), upload = committing_->upload,
+                        finished = committing_->finished] {
+    auto stored = upload->Commit(finished.size, finished.sha256);
+    self->Post([self = self.get(), stored = std::move(stored)] {
+      self->OnCommitStep(stored);
+    });
+  });
+}
+
+void LiveRecording::OnCommitStep(
+    const absl::StatusOr<std::optional<Bundle>>& stored) {
+  if (stored.ok() && !*stored) return StepCommit();
   committing_->upload = nullptr;
+  if (!stored.ok() && committing_->without_journal != nullptr) {
+    // It stays here for longer than it was meant to.
+    const absl::Status kept = KeepInSpool();
+    if (absl::IsUnavailable(kept)) {
+      RetryLater();
+      return End({.status = absl::UnavailableError(
+                      "the gateway's storage does not answer")});
+    }
+    if (!kept.ok()) return ForgetUnkept(kept);
+  }
   if (absl::IsAlreadyExists(stored.status())) return OnConflict();
   committing_->doubtful = absl::IsDataLoss(stored.status());
   if (!stored.ok()) return RetryCommit(stored.status());
   OnStored(**stored);
+}
+
+// Makes durable what went to the store without a journal.
+absl::Status LiveRecording::KeepInSpool() {
+  Partial& partial = *committing_->without_journal;
+  RETURN_IF_ERROR(partial.BeginSync().status());
+  RETURN_IF_ERROR(partial.Sync());
+  committing_->without_journal = nullptr;
+  return absl::OkStatus();
+}
+
+// Neither the store nor the spool took it. Nothing of it was acknowledged.
+void LiveRecording::ForgetUnkept(const absl::Status& why) {
+  const TransferId id = committing_->source.transfer_id;
+  committing_.reset();
+  const absl::Status removed = house_->spool.Remove(name_, id);
+  house_->Say(Severity::kAlarm,
+              "spool: transfer given up, it begins again at 0",
+              {{"recording", name_.ToString()},
+               {"transfer_id", id.ToString()},
+               {"reason", why.message()},
+               {"removed", removed.ok() ? "yes" : removed.message()}});
+  if (absl::IsResourceExhausted(why)) {
+    return PauseStream(Pause::Reason::kSpoolFull);
+  }
+  End({.status = absl::UnavailableError(
+           "the gateway lost what it had received; begin again"),
+       .reason = EndReason::kSpoolFault});
 }
 
 void LiveRecording::OnStored(const Bundle& bundle) {

@@ -105,6 +105,9 @@ void LiveRecording::RecordFinished() {
       house_->store.TargetOf(
           SourceOf(partial_->id(), partial_->begun().extension)));
   if (!recorded.ok()) return OnSpoolError(recorded);
+  // What is finished before anything was acknowledged needs no journal: it has
+  // a durable name in the store before anybody hears of it.
+  if (!partial_->has_journal() && !sync_running_) return CommitAtOnce();
   if (sync_running_) {
     // That one may have begun before the record was written.
     finish_sync_ = FinishSync::kWanted;

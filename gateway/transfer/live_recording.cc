@@ -21,7 +21,7 @@ LiveRecording::LiveRecording(RecordingName name,
                              std::shared_ptr<IntakeInside> house)
     : name_(std::move(name)),
       house_(std::move(house)),
-      strand_(house_->executor) {}
+      strand_(house_->workers) {}
 
 void LiveRecording::Post(absl::AnyInvocable<void()> work) {
   strand_.Post([self = shared_from_this(), work = std::move(work)]() mutable {
@@ -97,7 +97,9 @@ TransferView LiveRecording::View() const {
   } else if (committing_) {
     view.state = State::kFinished;
     view.transfer_id = committing_->source.transfer_id;
-    view.received_offset = view.durable_offset = committing_->finished.size;
+    view.received_offset = committing_->finished.size;
+    view.durable_offset =
+        committing_->without_journal ? 0 : committing_->finished.size;
   } else if (partial_ != nullptr) {
     view.transfer_id = partial_->id();
     view.received_offset = state_->received();
@@ -245,8 +247,11 @@ absl::Status LiveRecording::EnsureLoaded() {
   ASSIGN_OR_RETURN(const std::vector<Bundle> stored, house_->store.Find(name_));
   if (!stored.empty()) return LoadStored(*id, stored.front());
   absl::StatusOr<std::unique_ptr<Partial>> partial = house_->spool.Resume(*id);
-  if (absl::IsDataLoss(partial.status()) ||
-      absl::IsNotFound(partial.status())) {
+  // It never came to its first sync and was let go of.
+  if (absl::IsNotFound(partial.status())) {
+    return house_->spool.Remove(name_, *id);
+  }
+  if (absl::IsDataLoss(partial.status())) {
     house_->Say(Severity::kAlarm,
                 "spool: transfer damaged, it begins again at 0",
                 {{"recording", name_.ToString()},
@@ -273,6 +278,12 @@ absl::Status LiveRecording::LoadStored(const TransferId& id,
     Post([this] {
       if (committing_) Commit();
     });
+    return absl::OkStatus();
+  }
+  if (absl::IsNotFound(left.status())) {
+    // It never came to its first sync and was let go of.
+    RETURN_IF_ERROR(house_->spool.Remove(name_, id));
+    in_store_ = {.bundle = stored, .sha256 = {}};
     return absl::OkStatus();
   }
   if (!left.ok() && !absl::IsDataLoss(left.status())) return left.status();

@@ -55,7 +55,11 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   struct Committing {
     StoreSource source;
     Finished finished;
-    std::unique_ptr<StoreUpload> upload = {};  // while the store is at work
+    // Only its bytes are durable yet: a small recording goes into the store
+    // without a journal, as long as that takes it at once.
+    std::shared_ptr<Partial> without_journal = {};
+    // While the store is at work, beside the strand.
+    std::shared_ptr<StoreUpload> upload = {};
     // The store got other bytes than we meant to give: ours are read again.
     bool doubtful = false;
   };
@@ -114,7 +118,12 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
 
   // live_commit.cc: from there to Stored
   void Commit();
+  void CommitAtOnce();
+  void BeginCommitting();
   void StepCommit();
+  void OnCommitStep(const absl::StatusOr<std::optional<Bundle>>& stored);
+  absl::Status KeepInSpool();
+  void ForgetUnkept(const absl::Status& why);
   void OnStored(const Bundle& bundle);
   void OnConflict();
   void RetryCommit(const absl::Status& why);

@@ -52,7 +52,7 @@ void LiveRecording::StartSync() {
   sync_offset_ = *offset;
   // Beside the strand: chunks go on being written, and the syncs of other
   // transfers run at the same time, so that the file system joins them.
-  house_->executor.Post([self = shared_from_this(), partial = partial_] {
+  house_->waiters.Post([self = shared_from_this(), partial = partial_] {
     absl::Status synced = partial->Sync();
     self->Post([self = self.get(), partial, synced] {
       self->sync_running_ = false;
@@ -116,7 +116,8 @@ void LiveRecording::OnSpoolError(const absl::Status& status) {
 // What is on the disk is unknown: the transfer begins again at 0. The device
 // still holds its recording.
 void LiveRecording::LoseTransfer(const absl::Status& why) {
-  const TransferId id = partial_->id();
+  const TransferId id =
+      partial_ != nullptr ? partial_->id() : committing_->source.transfer_id;
   const absl::Status aside = house_->spool.SetAside(name_, id);
   house_->Say(Severity::kAlarm,
               "spool: transfer set aside, it begins again at 0",
@@ -125,6 +126,7 @@ void LiveRecording::LoseTransfer(const absl::Status& why) {
                {"reason", why.message()},
                {"renamed", aside.ok() ? "yes" : aside.message()}});
   partial_ = nullptr;
+  committing_.reset();
   state_.reset();
   ForgetFinish();
   End({.status = absl::UnavailableError(

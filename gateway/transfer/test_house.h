@@ -314,7 +314,7 @@ class TestHouse {
         : spool(house.disk, kSpoolDirectory, house.random),
           store(house.disk, kStoreDirectory, house.store_options_),
           intake(spool, store, *house.roster_, house.executor, house.executor,
-                 house.random, house.intake_options_) {}
+                 house.executor, house.random, house.intake_options_) {}
     Spool spool;
     FileStore store;
     Intake intake;

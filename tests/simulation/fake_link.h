@@ -45,8 +45,8 @@ class Network {
   const NetworkFaults& faults() const { return faults_; }
   Intake* gateway() { return gateway_; }
 
-  // Told of all that the gateway says, in the order in which it says it, whether
-  // it arrives or not: for the promises.
+  // Told of all that the gateway says, in the order in which it says it,
+  // whether it arrives or not: for the promises.
   std::function<void(const RecordingName&, const client::Reply&)> on_reply;
   std::function<void(const RecordingName&, const client::ErrorDetail&)> on_end;
 

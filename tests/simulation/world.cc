@@ -63,7 +63,7 @@ struct World::Gateway {
         store(world.disk_, kStore,
               {.read_back = world.random_.Next() % 4 == 0}),
         intake(spool, store, *world.roster_, world.gateway_executor_,
-               world.gateway_executor_, world.random_,
+               world.gateway_executor_, world.gateway_executor_, world.random_,
                {.spool_reserve_bytes = 0,
                 .ack_every_bytes = 16 * 1024,
                 .ack_every = absl::Milliseconds(250),
@@ -310,8 +310,8 @@ void World::CheckSpoolIsEmpty() {
   const Looking looking(*this);
   const auto names = disk_.List(kSpool);
   if (!names.ok()) return Broken("the spool is gone");
-  // What a failing disk damaged was set aside for a person, or could not even be
-  // set aside.
+  // What a failing disk damaged was set aside for a person, or could not even
+  // be set aside.
   if (plan_.disk_faults) return;
   for (const std::string& name : *names) {
     // A journal torn before its first sync, met again after a power cut.
