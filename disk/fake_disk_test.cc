@@ -22,7 +22,6 @@ namespace {
 
 using absl::StatusCode;
 using testing::Contains;
-using testing::Each;
 using testing::ElementsAre;
 using testing::IsSupersetOf;
 using testing::UnorderedElementsAre;

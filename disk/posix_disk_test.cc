@@ -31,9 +31,11 @@ int SyncOrFail(long call, int descriptor) {
 }  // namespace
 
 // In the C library's place, in this test alone.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int fsync(int descriptor) {
   return SyncOrFail(SYS_fsync, descriptor);
 }
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int fdatasync(int descriptor) {
   return SyncOrFail(SYS_fdatasync, descriptor);
 }

@@ -216,7 +216,7 @@ std::string ForAPerson(absl::string_view words) {
   absl::ConsumePrefix(&words, "UNAVAILABLE: ");
   // Why comes before whereto.
   std::string address;
-  if (const size_t end = words.find(": "); end != words.npos) {
+  if (const size_t end = words.find(": "); end != absl::string_view::npos) {
     address = absl::StrCat(" (", words.substr(0, end), ")");
     words.remove_prefix(end + 2);
   }

@@ -45,7 +45,7 @@ class Inbox final : public LinkEvents {
   void OnClosed(uint64_t stream, absl::Status status,
                 ErrorDetail detail) override {
     MutexLock lock(mutex_);
-    closed_.push_back({stream, std::move(status), std::move(detail)});
+    closed_.push_back({stream, std::move(status), detail});
     changed_.NotifyAll();
   }
 
@@ -104,7 +104,7 @@ void OnStrand(Strand& strand, Action action) {
     done.NotifyAll();
   });
   MutexLock lock(mutex);
-  while (!over) done.Wait(mutex);
+  while (!over) done.Wait(mutex);  // NOLINT(bugprone-infinite-loop): by another
 }
 
 struct LinkUnderTest {
@@ -291,7 +291,8 @@ class Waiter final : public UploadObserver {
 TEST(GrpcLinkTest, AnUploadArrivesThroughManyCuts) {
   FakeGateway gateway;
   gateway.CutEvery(1'000'000);
-  std::string footage(10'000'000, 'x');
+  std::string footage(10'000'000,
+                      'x');  // NOLINT(bugprone-string-constructor): it is meant
   for (size_t i = 0; i < footage.size(); i += 7) {
     footage[i] = static_cast<char>(i >> 3);
   }

@@ -162,7 +162,7 @@ std::string FormatBytes(uint64_t bytes) {
 
 std::string FormatSeconds(double seconds) {
   if (!(seconds >= 0) || seconds > 359'999) return "--:--";
-  const auto whole = static_cast<int>(seconds + 0.5);
+  const auto whole = static_cast<int>(std::lround(seconds));
   if (whole < 3600) return absl::StrFormat("%d:%02d", whole / 60, whole % 60);
   return absl::StrFormat("%d:%02d:%02d", whole / 3600, whole / 60 % 60,
                          whole % 60);

@@ -6,6 +6,7 @@ namespace schleuse::client {
 namespace {
 
 TEST(TextTest, LettersOfAnyLanguageArePlain) {
+  // NOLINTNEXTLINE(bugprone-suspicious-missing-comma): "b" would be a hex digit
   for (const char* text : {"", "a b.mp4",
                            "\xC3\x9C"
                            "bung",

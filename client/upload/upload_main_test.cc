@@ -167,7 +167,7 @@ TEST(UploadMainTest, FilesAreStoredAndLeftAlone) {
   EXPECT_EQ(gateway.LastBegin().priority(), wire::PRIORITY_BULK);
   int stored = 0;
   for (const absl::string_view line : absl::StrSplit(outcome.out, '\n')) {
-    if (line.find("\"event\":\"stored\"") != line.npos) ++stored;
+    if (line.find("\"event\":\"stored\"") != std::string::npos) ++stored;
   }
   EXPECT_EQ(stored, 3);
   EXPECT_THAT(outcome.out,

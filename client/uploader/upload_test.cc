@@ -87,7 +87,7 @@ class FakeLink final : public Link {
   }
   void End(absl::Status status, ErrorDetail detail = {}) {
     open = false;
-    EndOn(stream_, std::move(status), std::move(detail));
+    EndOn(stream_, std::move(status), detail);
   }
   void EndOn(uint64_t stream, absl::Status status, ErrorDetail detail = {}) {
     strand_.Post([stream, status, detail, events = events_] {
@@ -175,7 +175,7 @@ struct World {
     Run();
   }
   void End(absl::Status status, ErrorDetail detail = {}) {
-    link.End(std::move(status), std::move(detail));
+    link.End(std::move(status), detail);
     Run();
   }
   // Lets time pass until the next stream opens; how long that took.
