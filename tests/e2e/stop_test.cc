@@ -224,6 +224,10 @@ TEST(StopTest, ADrainThatIsNotOverInTimeIsExitCode5AndLosesNothing) {
   const std::string bytes(50'000, 'x');
   Device device(house, "r1");
   device.Send(bytes);
+  // What is finished before its first Ack has no journal.
+  ASSERT_TRUE(Eventually(absl::Seconds(30), [&] {
+    return ReadJournal(house, device.transfer_id()).end == bytes.size();
+  }));
   device.Finish(bytes);
   ASSERT_TRUE(Eventually(absl::Seconds(30), [&] {
     return ReadJournal(house, device.transfer_id()).finished;
@@ -252,6 +256,10 @@ TEST(StopTest, AGatewayThatCannotListenSaysSoAtOnce) {
   const std::string bytes(50'000, 'x');
   Device device(house, "r1");
   device.Send(bytes);
+  // What is finished before its first Ack has no journal.
+  ASSERT_TRUE(Eventually(absl::Seconds(30), [&] {
+    return ReadJournal(house, device.transfer_id()).end == bytes.size();
+  }));
   device.Finish(bytes);
   ASSERT_TRUE(Eventually(absl::Seconds(30), [&] {
     return ReadJournal(house, device.transfer_id()).finished;
