@@ -21,7 +21,7 @@ absl::Status NameSyncs::Sync(const std::string& directory, uint64_t number) {
   // A sync that is running now began before our last change, perhaps.
   const uint64_t needed = of.begun + 1;
   while (true) {
-    if (number <= of.lost) return of.loss;
+    if (number <= of.lost) return absl::Status(of.loss_code, of.loss_message);
     if (of.good_begun >= needed) return absl::OkStatus();
     if (!of.syncing) break;
     of.changed.Wait(mutex_);
@@ -38,7 +38,8 @@ absl::Status NameSyncs::Sync(const std::string& directory, uint64_t number) {
   } else if (!absl::IsUnavailable(synced)) {
     // Also those that have not asked yet: their changes may be lost with ours.
     of.lost = of.entered;
-    of.loss = synced;
+    of.loss_code = synced.code();
+    of.loss_message = std::string(synced.message());
   }
   of.changed.NotifyAll();
   return synced;
