@@ -36,7 +36,7 @@ void LiveRecording::Commit() {
   if (committing_->doubtful) return DoubtSpool();
   absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
       house_->store.Open(committing_->source);
-  if (!upload.ok()) return RetryCommit(upload.status());
+  if (!upload.ok()) return OnCommitStep(upload.status());
   committing_->upload = *std::move(upload);
   StepCommit();
 }
@@ -57,15 +57,15 @@ void LiveRecording::BeginCommitting() {
 void LiveRecording::CommitAtOnce() {
   const absl::StatusOr<uint64_t> written = partial_->BeginBytesSync();
   if (!written.ok()) return OnSpoolError(written.status());
-  BeginCommitting();
-  absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
-      house_->store.Open(committing_->source);
-  if (!upload.ok()) return OnCommitStep(upload.status());
-  committing_->upload = *std::move(upload);
+  Commit();
+}
+
+void LiveRecording::StepCommit() {
   house_->waiters.Post(
-      [self = shared_from_this(), partial = committing_->without_journal,
+      [self = shared_from_this(), unsynced = committing_->without_journal,
        upload = committing_->upload, finished = committing_->finished] {
-        const absl::Status synced = partial->SyncBytes();
+        const absl::Status synced =
+            unsynced != nullptr ? unsynced->SyncBytes() : absl::OkStatus();
         if (!synced.ok()) {
           return self->Post(
               [self = self.get(), synced] { self->LoseTransfer(synced); });
@@ -75,16 +75,6 @@ void LiveRecording::CommitAtOnce() {
           self->OnCommitStep(stored);
         });
       });
-}
-
-void LiveRecording::StepCommit() {
-  house_->waiters.Post([self = shared_from_this(), upload = committing_->upload,
-                        finished = committing_->finished] {
-    auto stored = upload->Commit(finished.size, finished.sha256);
-    self->Post([self = self.get(), stored = std::move(stored)] {
-      self->OnCommitStep(stored);
-    });
-  });
 }
 
 void LiveRecording::OnCommitStep(
