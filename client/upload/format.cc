@@ -143,11 +143,19 @@ class JsonObject {
     absl::StrAppend(&fields_, fields_.empty() ? "" : ",", "\"", name,
                     "\":", value);
   }
+  void Object(absl::string_view name, const JsonObject& value) {
+    absl::StrAppend(&fields_, fields_.empty() ? "" : ",", "\"", name,
+                    "\":", value.Done());
+  }
   std::string Done() const { return absl::StrCat("{", fields_, "}"); }
 
  private:
   std::string fields_;
 };
+
+int64_t Millis(absl::Duration duration) {
+  return absl::ToInt64Milliseconds(absl::Ceil(duration, absl::Milliseconds(1)));
+}
 
 bool IsStored(const View& view) {
   return view.result && view.result->status.ok();
@@ -307,12 +315,14 @@ std::string FormatSummary(const std::vector<View>& views) {
 std::string FormatSummaryJson(const std::vector<View>& views, int exit_code,
                               absl::Time now) {
   uint64_t stored = 0, failed = 0, size = 0, sent = 0, resent = 0, unacked = 0;
+  DelayCounts delays;
   for (const View& view : views) {
     ++(IsStored(view) ? stored : failed);
     size += IsStored(view) ? view.progress.size : 0;
     sent += view.progress.sent;
     resent += ResentBytes(view);
     unacked += view.progress.unacknowledged;
+    if (view.result) delays.Add(view.result->ack_delays);
   }
   JsonObject json;
   json.Text("event", "summary");
@@ -324,6 +334,12 @@ std::string FormatSummaryJson(const std::vector<View>& views, int exit_code,
   json.Number("sent_bytes", sent);
   json.Number("resent_bytes", resent);
   json.Number("unacknowledged_bytes", unacked);
+  if (delays.Percentile(0)) {
+    JsonObject delay;
+    delay.Number("p50", Millis(*delays.Percentile(0.5)));
+    delay.Number("p99", Millis(*delays.Percentile(0.99)));
+    json.Object("ack_delay_millis", delay);
+  }
   json.Number("exit_code", int64_t{exit_code});
   return json.Done();
 }

@@ -222,5 +222,13 @@ TEST(FormatTest, SummariesCountAndName) {
             "\"exit_code\":3}");
 }
 
+TEST(FormatTest, TheSummarySaysHowLongAcksTook) {
+  View one = Over(absl::OkStatus()), other = Over(absl::DataLossError("no"));
+  one.result->ack_delays.Add(absl::Microseconds(1'500));
+  other.result->ack_delays.Add(absl::Microseconds(3));
+  EXPECT_THAT(FormatSummaryJson({one, other}, 3, kNow),
+              HasSubstr("\"ack_delay_millis\":{\"p50\":1,\"p99\":2}"));
+}
+
 }  // namespace
 }  // namespace schleuse::client

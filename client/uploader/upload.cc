@@ -113,6 +113,7 @@ void Upload::Open() {
   ++stream_number_;
   ++progress_.attempts;
   stream_ = Stream{};
+  ack_delays_.Forget();
   stream_.begin = stream_.base = stream_.end = stream_.held = progress_.durable;
   stream_.moved = clock_.Now();
   stream_.sending = Sending::kBegin;
@@ -168,6 +169,10 @@ void Upload::On(const Ready& ready) {
     stream.chunk_bytes = std::min(stream.chunk_bytes, ready.chunk_bytes_max);
   }
   const uint64_t early = stream.end - stream.begin;
+  // What was sent ahead was not needed, or is of no use.
+  if (ready.already_stored || ready.offset != stream.begin) {
+    ack_delays_.Forget();
+  }
   if (ready.already_stored) {
     progress_.unacknowledged += early;
     stream.already_stored = true;
@@ -216,6 +221,7 @@ void Upload::On(const Ack& ack) {
   }
   stream_.base = std::max(stream_.base, ack.durable_offset);
   stream_.credit = ack.credit_bytes;
+  ack_delays_.Acknowledged(ack.durable_offset, clock_.Now());
   progress_.durable = std::max(progress_.durable, ack.durable_offset);
   if (progress_.durable > best_) {
     best_ = progress_.durable;
@@ -237,6 +243,7 @@ void Upload::On(const Rewind& rewind) {
         absl::InternalError("the gateway asked to go back again and again"));
   }
   progress_.rewound += stream_.end - rewind.offset;
+  ack_delays_.Forget();
   stream_.end = rewind.offset;
   stream_.held = rewind.offset;
   stream_.base = std::min(stream_.base, rewind.offset);
@@ -274,6 +281,7 @@ void Upload::On(const Stored& stored) {
   if (const absl::Status status = source_.CheckUnchanged(); !status.ok()) {
     return End(Annotate(status, "stored as it was when it was sent, but"));
   }
+  ack_delays_.Acknowledged(progress_.size, clock_.Now());
   progress_.durable = progress_.position = progress_.size;
   End(absl::OkStatus());
 }
@@ -323,6 +331,7 @@ void Upload::SendNext() {
   stream_.held = std::max(stream_.held, stream_.end);
   progress_.sent += chunk.data.size();
   stream_.sending = Sending::kChunk;
+  ack_delays_.Sent(stream_.end, clock_.Now());
   link_.Send(std::move(chunk));
   Report();
 }
@@ -599,8 +608,8 @@ void Upload::End(absl::Status status) {
   phase_ = Phase::kDone;
   progress_.state = status.ok() ? UploadState::kStored : UploadState::kFailed;
   if (status.ok()) progress_.reason.clear();
-  observer_.OnDone(
-      {std::move(status), name_, sha256_, progress_, unverified_receipt_});
+  observer_.OnDone({std::move(status), name_, sha256_, progress_,
+                    unverified_receipt_, ack_delays_.counts()});
 }
 
 bool Upload::streaming() const {

@@ -16,6 +16,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "base/recording_name.h"
+#include "client/uploader/ack_delays.h"
 #include "client/uploader/backoff.h"
 #include "client/uploader/link.h"
 #include "client/uploader/messages.h"
@@ -93,6 +94,7 @@ struct UploadResult {
   // The gateway said it with a receipt, which was not verified. Stored it is;
   // to erase anything is permitted neither with one nor without.
   bool unverified_receipt = false;
+  DelayCounts ack_delays = {};  // over all streams
 };
 
 // Called on the upload's strand. Must not destroy the Upload inside a call.
@@ -218,6 +220,7 @@ class Upload final : public LinkEvents {
   uint64_t stream_number_ = 0;
   Stream stream_;
   Progress progress_;
+  AckDelays ack_delays_;
   SourceHash hash_;
   bool catching_up_ = false;  // a task of CatchUp is posted
   std::optional<Digest> sha256_;

@@ -380,6 +380,34 @@ TEST(UploadTest, StopsAtTheEndOfItsCreditAndGoesOnWithAnAck) {
   EXPECT_EQ(world.recorder.last.durable, 512 * kKiB);
 }
 
+TEST(UploadTest, CountsHowLongAcksTake) {
+  World world(Footage(2 * kMiB), {.chunk_bytes = kMiB, .early_bytes = 0});
+  world.Start();
+  world.Say(ReadyAt(0));
+  world.Pass(absl::Milliseconds(16));
+  world.Say(Ack{kMiB, kMiB});
+  world.Pass(absl::Milliseconds(48));
+  world.Say(world.OwnStored());
+  ASSERT_OK(world.status());
+  const DelayCounts& delays = world.recorder.result->ack_delays;
+  EXPECT_LE(absl::AbsDuration(*delays.Percentile(0.5) - absl::Milliseconds(16)),
+            absl::Milliseconds(2));
+  EXPECT_LE(absl::AbsDuration(*delays.Percentile(1) - absl::Milliseconds(64)),
+            absl::Milliseconds(5));
+}
+
+TEST(UploadTest, TheTimeWithoutAStreamIsNoAckDelay) {
+  World world(Footage(2 * kMiB), {.chunk_bytes = kMiB, .early_bytes = 0});
+  world.Start();
+  world.Say(ReadyAt(0));
+  world.End(absl::UnavailableError("gone"));
+  world.UntilReopened();
+  world.Say(ReadyAt(2 * kMiB));
+  world.Say(world.OwnStored());
+  ASSERT_OK(world.status());
+  EXPECT_FALSE(world.recorder.result->ack_delays.Percentile(1));
+}
+
 TEST(UploadTest, CreditMayShrinkBelowWhatIsInFlight) {
   UploadOptions options;
   options.early_bytes = 0;
