@@ -68,8 +68,8 @@ inline constexpr int kStreamsMax = 4096;
 // Recordings kept open (two files, a running hash) without a stream, so that
 // a device that comes right back costs no second reading of its bytes.
 inline constexpr int kIdleRecordingsMax = 256;
-// Certificates whose signature was verified and is remembered, good or not;
-// beyond that the memory starts anew. A fleet has some thousand devices.
+// Certificates whose holder was found and is remembered; beyond that the memory
+// starts anew. A fleet has some thousand devices.
 inline constexpr size_t kKnownCertificatesMax = 16'384;
 // Concurrent calls on one connection: a dock has some ten cameras.
 inline constexpr int kCallsPerConnectionMax = 64;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/limits.h"
 #include "base/status.h"
+#include "crypto/digest.h"
 
 namespace schleuse {
 namespace {
@@ -46,12 +47,43 @@ Identifier::Identifier(Roster roster, std::vector<RevocationList> lists)
 
 absl::StatusOr<Principal> Identifier::Identify(const Certificate& leaf,
                                                absl::Time now) const {
+  ASSIGN_OR_RETURN(Known found, Find(leaf, now));
+  return std::move(found.who);
+}
+
+absl::StatusOr<Principal> Identifier::IdentifyPem(absl::string_view pem,
+                                                  absl::Time now) const {
+  const std::string text_hash(Sha256::Of(pem).bytes());
+  {
+    MutexLock lock(mutex_);
+    const auto place = known_.find(text_hash);
+    if (place != known_.end()) {
+      const Known& known = place->second;
+      if (now >= known.first && now <= known.last && now < known.end) {
+        return known.who;
+      }
+      known_.erase(place);
+    }
+  }
+  ASSIGN_OR_RETURN(const Certificate leaf, Certificate::FromPem(pem));
+  ASSIGN_OR_RETURN(const Known found, Find(leaf, now));
+  MutexLock lock(mutex_);
+  if (known_.size() >= limits::kKnownCertificatesMax) known_.clear();
+  known_.insert_or_assign(text_hash, found);
+  return found.who;
+}
+
+absl::StatusOr<Identifier::Known> Identifier::Find(const Certificate& leaf,
+                                                   absl::Time now) const {
   RETURN_IF_ERROR(CheckTime(leaf, now));
   if (!leaf.KeyIsStrongEnough()) return Refuse("its key is too weak");
   ASSIGN_OR_RETURN(Principal who, Name(leaf, roster_.trust_domain()));
   RETURN_IF_ERROR(CheckIssuer(leaf, who.role()));
-  RETURN_IF_ERROR(CheckRevocation(leaf, now));
-  return who;
+  ASSIGN_OR_RETURN(const absl::Time end, CheckRevocation(leaf, now));
+  return Known{.who = std::move(who),
+               .first = leaf.not_before(),
+               .last = leaf.not_after(),
+               .end = end};
 }
 
 absl::Status Identifier::CheckIssuer(const Certificate& leaf, Role role) const {
@@ -60,42 +92,27 @@ absl::Status Identifier::CheckIssuer(const Certificate& leaf, Role role) const {
     return Refuse(
         absl::StrCat("the roster names no CA for the role ", RoleName(role)));
   }
-  if (IsIssued(leaf, role)) return absl::OkStatus();
+  for (const Certificate& issuer : issuers) {
+    if (leaf.IssuedBy(issuer)) return absl::OkStatus();
+  }
   return Refuse(
       absl::StrCat("no CA for the role ", RoleName(role), " issued it"));
 }
 
-bool Identifier::IsIssued(const Certificate& leaf, Role role) const {
-  const std::string fingerprint(leaf.Fingerprint().bytes());
-  {
-    MutexLock lock(mutex_);
-    const auto known = issued_.find(fingerprint);
-    if (known != issued_.end()) return known->second;
-  }
-  const std::vector<Certificate>& issuers = roster_.IssuersOf(role);
-  const bool issued = std::any_of(
-      issuers.begin(), issuers.end(),
-      [&leaf](const Certificate& issuer) { return leaf.IssuedBy(issuer); });
-  MutexLock lock(mutex_);
-  if (issued_.size() >= limits::kKnownCertificatesMax) issued_.clear();
-  issued_.emplace(fingerprint, issued);
-  return issued;
-}
-
-absl::Status Identifier::CheckRevocation(const Certificate& leaf,
-                                         absl::Time now) const {
+absl::StatusOr<absl::Time> Identifier::CheckRevocation(const Certificate& leaf,
+                                                       absl::Time now) const {
+  absl::Time end = absl::InfinitePast();
   bool covered = false;
-  bool current = false;
   for (const RevocationList& list : lists_) {
     if (!list.Covers(leaf)) continue;
     // Revoked stays revoked, whatever the age of the list.
     if (list.Revokes(leaf)) return Refuse("it is revoked");
     covered = true;
-    current = current || now < list.next_update();
+    end = std::max(end, list.next_update());
   }
   if (!covered) return Refuse("its CA has no revocation list here");
-  if (!current) return Refuse("its CA's revocation list is out of date");
-  return absl::OkStatus();
+  if (now >= end) return Refuse("its CA's revocation list is out of date");
+  return end;
 }
 
 }  // namespace schleuse

@@ -18,8 +18,7 @@
 
 namespace schleuse {
 
-// Safe to share between threads. It remembers which signatures it has verified,
-// since every call is identified anew and that is the dear part of it.
+// Safe to share between threads.
 class Identifier {
  public:
   // `lists` as read against the roster's Issuers().
@@ -34,17 +33,32 @@ class Identifier {
   absl::StatusOr<Principal> Identify(const Certificate& leaf,
                                      absl::Time now) const;
 
+  // The same of the first certificate in `pem`, for what is asked with every
+  // call: who was found is remembered, by the text, for as long as certificate
+  // and revocation list are valid.
+  //   InvalidArgument  there is none, or it cannot be read
+  absl::StatusOr<Principal> IdentifyPem(absl::string_view pem,
+                                        absl::Time now) const;
+
  private:
+  struct Known {
+    Principal who;
+    absl::Time first;  // not earlier
+    absl::Time last;   // not later
+    absl::Time end;    // earlier than this
+  };
+
   absl::Status CheckIssuer(const Certificate& leaf, Role role) const;
-  // Whether a CA for `role` signed it.
-  bool IsIssued(const Certificate& leaf, Role role) const;
-  absl::Status CheckRevocation(const Certificate& leaf, absl::Time now) const;
+  // When what the lists say of `leaf`, which none revokes, ends.
+  absl::StatusOr<absl::Time> CheckRevocation(const Certificate& leaf,
+                                             absl::Time now) const;
+  absl::StatusOr<Known> Find(const Certificate& leaf, absl::Time now) const;
 
   const Roster roster_;
   const std::vector<RevocationList> lists_;
   mutable Mutex mutex_;
-  // By the fingerprint of the whole certificate; the role is part of that.
-  mutable absl::flat_hash_map<std::string, bool> issued_
+  // By the SHA-256 of the text.
+  mutable absl::flat_hash_map<std::string, Known> known_
       ABSL_GUARDED_BY(mutex_);
 };
 

@@ -251,15 +251,50 @@ TEST(IdentifierTest, RevokedStaysRevokedThoughTheListIsOutdated) {
       Refused("revoked"));
 }
 
+TEST(IdentifierTest, WhoIsRememberedIsStillAskedForTheTime) {
+  const Identifier identifier = Usual();
+  const std::string pem = ReadTestFile(Pki().Issue("dock again --days 1"));
+  const Certificate leaf = *Certificate::FromPem(pem);
+  const absl::Duration second = absl::Seconds(1);
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_OK_AND_ASSIGN(const Principal who,
+                         identifier.IdentifyPem(pem, leaf.not_before()));
+    EXPECT_EQ(who.spiffe_id(), "spiffe://police.example/dock/hq/again");
+    EXPECT_OK(identifier.IdentifyPem(pem, leaf.not_after()));
+    EXPECT_THAT(identifier.IdentifyPem(pem, leaf.not_before() - second),
+                Refused("not valid before"));
+    EXPECT_THAT(identifier.IdentifyPem(pem, leaf.not_after() + second),
+                Refused("expired at"));
+  }
+}
+
+TEST(IdentifierTest, WhoIsRememberedDoesNotOutliveTheList) {
+  const TestPki pki;
+  const std::string pem = ReadTestFile(pki.Issue("dock d1 --days 365"));
+  const RevocationList list = List(pki, "crl-devices.pem");
+  const Identifier identifier(RosterWith(pki, kIssuers), {list});
+  EXPECT_OK(identifier.IdentifyPem(pem, list.next_update() - absl::Seconds(1)));
+  EXPECT_THAT(identifier.IdentifyPem(pem, list.next_update()),
+              Refused("out of date"));
+}
+
+TEST(IdentifierTest, ACertificateThatCannotBeReadIsNobody) {
+  const Identifier identifier = Usual();
+  for (const char* pem : {"", "no certificate"}) {
+    EXPECT_THAT(identifier.IdentifyPem(pem, absl::Now()),
+                StatusIs(absl::StatusCode::kInvalidArgument));
+  }
+}
+
 TEST(IdentifierTest, ManyThreadsMayAskAtOnce) {
   const Identifier identifier = Usual();
-  const Certificate good = Issue("dock threads");
+  const std::string good = ReadTestFile(Pki().Issue("dock threads"));
   const Certificate bad = Issue("operator threads --ca devices");
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       for (int j = 0; j < 50; ++j) {
-        EXPECT_OK(IdentifyNow(identifier, good));
+        EXPECT_OK(identifier.IdentifyPem(good, absl::Now()));
         EXPECT_FALSE(IdentifyNow(identifier, bad).ok());
       }
     });

@@ -30,17 +30,15 @@ class IdentityVerifier final : public tls::ExternalCertificateVerifier {
   bool Verify(tls::TlsCustomVerificationCheckRequest* request,
               std::function<void(grpc::Status)>,
               grpc::Status* answer) override {
-    const grpc::string_ref pem = request->peer_cert();
-    const absl::StatusOr<Certificate> certificate =
-        Certificate::FromPem(absl::string_view(pem.data(), pem.size()));
-    absl::Status refused = certificate.status();
-    if (refused.ok()) {
-      refused = identifier_->Identify(*certificate, clock_.Now()).status();
-    }
+    const absl::string_view pem(request->peer_cert().data(),
+                                request->peer_cert().size());
+    const absl::Status refused =
+        identifier_->IdentifyPem(pem, clock_.Now()).status();
     if (refused.ok()) {
       *answer = grpc::Status::OK;
       return true;
     }
+    const absl::StatusOr<Certificate> certificate = Certificate::FromPem(pem);
     if (const auto left_out = refusals_.Take(clock_.Now())) {
       Log(Severity::kWarning, "certificate refused",
           {{"subject", certificate.ok() ? certificate->SubjectText() : ""},

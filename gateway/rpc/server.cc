@@ -96,13 +96,13 @@ class Service final : public Methods {
     if (pem.empty()) {
       return absl::UnauthenticatedError("no certificate");
     }
-    ASSIGN_OR_RETURN(const Certificate certificate,
-                     Certificate::FromPem(absl::string_view(
-                         pem.front().data(), pem.front().size())));
+    const absl::string_view text(pem.front().data(), pem.front().size());
     const absl::StatusOr<Principal> who =
-        identifier_->Identify(certificate, clock_.Now());
+        identifier_->IdentifyPem(text, clock_.Now());
     if (!who.ok()) {
-      LogRefusal("subject", certificate.SubjectText(), who.status().message());
+      const auto certificate = Certificate::FromPem(text);
+      LogRefusal("subject", certificate.ok() ? certificate->SubjectText() : "",
+                 who.status().message());
       return absl::UnauthenticatedError("the certificate is not accepted");
     }
     if (who->role() != Role::kDock && who->role() != Role::kRadio) {
