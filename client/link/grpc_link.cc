@@ -43,6 +43,7 @@ class GrpcLink::Call final
     self_ = shared_from_this();
     SynchronizeWithStart();
     context_.set_wait_for_ready(false);
+    context_.set_initial_metadata_corked(true);  // goes with Begin
     Stub(channel).PrepareBidiStreamingCall(&context_, kMethod, {}, this);
     AddHold();  // let go by LetEnd: the strand may start operations until then
     StartRead(&reply_);
@@ -50,10 +51,12 @@ class GrpcLink::Call final
   }
 
   // On the strand.
-  void Send(const Request& request) {
+  void Send(const Request& request, Next next) {
     if (!Enter()) return;
     request_ = ToWire(request);
-    StartWrite(&request_);
+    grpc::WriteOptions options;
+    if (next == Next::kFollows) options.set_buffer_hint();
+    StartWrite(&request_, options);
     RemoveHold();
   }
 
@@ -179,8 +182,8 @@ void GrpcLink::Open(uint64_t stream, LinkEvents& events) {
   call_->Start(channel_);
 }
 
-void GrpcLink::Send(Request request) {
-  if (call_ != nullptr) call_->Send(request);
+void GrpcLink::Send(Request request, Next next) {
+  if (call_ != nullptr) call_->Send(request, next);
 }
 
 void GrpcLink::Close(Why why) {

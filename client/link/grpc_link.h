@@ -20,7 +20,7 @@ class GrpcLink final : public Link {
   ~GrpcLink() override;
 
   void Open(uint64_t stream, LinkEvents& events) override;
-  void Send(Request request) override;
+  void Send(Request request, Next next) override;
   void Close(Why why) override;
 
  private:

@@ -117,7 +117,7 @@ struct LinkUnderTest {
   void Open(uint64_t stream) {
     OnStrand(strand, [&] {
       link->Open(stream, inbox);
-      link->Send(AnyBegin());
+      link->Send(AnyBegin(), Link::Next::kUnknown);
     });
   }
   void Destroy() {
@@ -138,12 +138,13 @@ TEST(GrpcLinkTest, CarriesMessagesBothWays) {
   EXPECT_EQ(std::get<Ready>(test.inbox.NextReply()).offset, 0u);
   test.inbox.WaitForSent(1);
   OnStrand(test.strand, [&] {
-    test.link->Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")});
+    test.link->Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")},
+                    Link::Next::kUnknown);
   });
   test.inbox.WaitForSent(2);
   EXPECT_EQ(std::get<Ack>(test.inbox.NextReply()).durable_offset, 5u);
   OnStrand(test.strand, [&] {
-    test.link->Send(Finish{5, Sha256::Of("12345")});
+    test.link->Send(Finish{5, Sha256::Of("12345")}, Link::Next::kUnknown);
   });
   EXPECT_EQ(std::get<Stored>(test.inbox.NextReply()).sha256,
             Sha256::Of("12345"));
@@ -151,6 +152,42 @@ TEST(GrpcLinkTest, CarriesMessagesBothWays) {
   EXPECT_OK(closed.status);
   EXPECT_EQ(closed.stream, 1u);
   EXPECT_EQ(gateway.Stored("c/r"), "12345");
+}
+
+TEST(GrpcLinkTest, WhatMayGoTogetherArrivesInOrder) {
+  FakeGateway gateway;
+  LinkUnderTest test(gateway.address());
+  OnStrand(test.strand, [&] {
+    test.link->Open(1, test.inbox);
+    test.link->Send(AnyBegin(), Link::Next::kFollows);
+  });
+  test.inbox.WaitForSent(1);
+  OnStrand(test.strand, [&] {
+    test.link->Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")},
+                    Link::Next::kFollows);
+  });
+  test.inbox.WaitForSent(2);
+  OnStrand(test.strand, [&] {
+    test.link->Send(Finish{5, Sha256::Of("12345")}, Link::Next::kUnknown);
+  });
+  EXPECT_EQ(std::get<Ready>(test.inbox.NextReply()).offset, 0u);
+  EXPECT_EQ(std::get<Ack>(test.inbox.NextReply()).durable_offset, 5u);
+  EXPECT_EQ(std::get<Stored>(test.inbox.NextReply()).sha256,
+            Sha256::Of("12345"));
+  EXPECT_OK(test.inbox.NextClosed().status);
+  EXPECT_EQ(gateway.Stored("c/r"), "12345");
+}
+
+TEST(GrpcLinkTest, WhatWaitsForTheNextMessageDoesNotKeepACallFromItsEnd) {
+  FakeGateway gateway;
+  LinkUnderTest test(gateway.address());
+  OnStrand(test.strand, [&] {
+    test.link->Open(1, test.inbox);
+    test.link->Send(AnyBegin(), Link::Next::kFollows);
+  });
+  test.inbox.WaitForSent(1);
+  OnStrand(test.strand, [&] { test.link->Close(Link::Why::kNotNeeded); });
+  EXPECT_THAT(test.inbox.NextClosed().status, StatusIs(StatusCode::kCancelled));
 }
 
 TEST(GrpcLinkTest, HandsOnStatusAndDetail) {
@@ -217,7 +254,8 @@ TEST(GrpcLinkTest, CloseCancelsTheCall) {
   OnStrand(test.strand, [&] { test.link->Close(Link::Why::kNotNeeded); });
   EXPECT_THAT(test.inbox.NextClosed().status, StatusIs(StatusCode::kCancelled));
   OnStrand(test.strand, [&] {
-    test.link->Send(Finish{5, Sha256::Of("12345")});  // into the void
+    test.link->Send(Finish{5, Sha256::Of("12345")},
+                    Link::Next::kUnknown);  // into the void
   });
 }
 
@@ -258,7 +296,7 @@ TEST(GrpcLinkTest, SlotsAreConnectionsOfTheirOwn) {
     OnStrand(strand, [&] {
       link = std::make_unique<GrpcLink>(*connections, slot, strand);
       link->Open(1, inbox);
-      link->Send(AnyBegin());
+      link->Send(AnyBegin(), Link::Next::kUnknown);
     });
     inbox.NextReply();
     OnStrand(strand, [&] { link = nullptr; });

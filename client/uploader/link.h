@@ -35,10 +35,14 @@ class Link {
   // the link.
   virtual void Open(uint64_t stream, LinkEvents& events) = 0;
 
+  enum class Next {
+    kUnknown,
+    kFollows,  // another Send comes right behind OnSent: both may go together
+  };
   // Sends on the newest stream. At most one Send waits for its OnSent. On a
   // stream that has ended (its OnClosed may still be on its way) it does
   // nothing.
-  virtual void Send(Request request) = 0;
+  virtual void Send(Request request, Next next) = 0;
 
   enum class Why {
     kNotNeeded,  // the stream did its work, or must not go on

@@ -120,7 +120,9 @@ void Upload::Open() {
   Enter(Phase::kConnecting, UploadState::kConnecting);
   metadata_.device_clock_unix_micros = absl::ToUnixMicros(clock_.Now());
   link_.Open(stream_number_, *this);
-  link_.Send(Begin{name_, metadata_, priority_, progress_.size});
+  link_.Send(Begin{name_, metadata_, priority_, progress_.size},
+             Sendable() > 0 || MayFinish() ? Link::Next::kFollows
+                                           : Link::Next::kUnknown);
   WatchForStall(StallLimit());
   WatchForDeadline();
 }
@@ -178,8 +180,7 @@ void Upload::On(const Ready& ready) {
     stream.already_stored = true;
     stream.base = stream.end = stream.held = progress_.size;
     stream.prepared.reset();
-    Enter(Phase::kSending, UploadState::kSending);
-    return Advance();
+    return Begun();
   }
   if (ready.offset > progress_.size) {
     AccountForBrokenStream();
@@ -195,6 +196,7 @@ void Upload::On(const Ready& ready) {
     // there.
     progress_.rewound += early;
     stream.end = ready.offset;
+    stream.finish_sent = false;
   } else {
     progress_.unacknowledged +=
         std::min(ready.offset, stream.end) - stream.begin;
@@ -209,7 +211,16 @@ void Upload::On(const Ready& ready) {
   if (progress) NoteProgress();
   stream.base = ready.offset;
   stream.held = stream.end;
-  Enter(Phase::kSending, UploadState::kSending);
+  Begun();
+}
+
+// Ready is here.
+void Upload::Begun() {
+  if (stream_.finish_sent) {
+    Enter(Phase::kFinishing, UploadState::kVerifying);
+  } else {
+    Enter(Phase::kSending, UploadState::kSending);
+  }
   Advance();
 }
 
@@ -248,6 +259,7 @@ void Upload::On(const Rewind& rewind) {
   stream_.held = rewind.offset;
   stream_.base = std::min(stream_.base, rewind.offset);
   stream_.already_stored = false;
+  stream_.finish_sent = false;
   stream_.prepared.reset();
   progress_.durable = std::min(progress_.durable, rewind.offset);
   best_ = std::min(best_, rewind.offset);
@@ -314,10 +326,7 @@ void Upload::Advance() {
 }
 
 void Upload::SendNext() {
-  if (phase_ == Phase::kSending && stream_.end == progress_.size) {
-    if (hash_.hashed() == progress_.size) SendFinish();
-    return;
-  }
+  if (MayFinish()) return SendFinish();
   const uint64_t length = Sendable();
   if (length == 0) return;
   // Prepared with the room of a moment that has passed?
@@ -332,8 +341,16 @@ void Upload::SendNext() {
   progress_.sent += chunk.data.size();
   stream_.sending = Sending::kChunk;
   ack_delays_.Sent(stream_.end, clock_.Now());
-  link_.Send(std::move(chunk));
+  link_.Send(std::move(chunk),
+             MayFinish() ? Link::Next::kFollows : Link::Next::kUnknown);
   Report();
+}
+
+// Without a wait for Ready, if all of the recording went ahead of it.
+bool Upload::MayFinish() const {
+  return (phase_ == Phase::kConnecting || phase_ == Phase::kSending) &&
+         !stream_.finish_sent && stream_.end == progress_.size &&
+         hash_.hashed() == progress_.size;
 }
 
 // Bytes that the next chunk may hold now; 0 if it has to wait.
@@ -384,8 +401,11 @@ void Upload::SendFinish() {
   }
   if (!sha256_) sha256_ = hash_.Current();
   stream_.sending = Sending::kFinish;
-  Enter(Phase::kFinishing, UploadState::kVerifying);
-  link_.Send(Finish{progress_.size, *sha256_});
+  stream_.finish_sent = true;
+  if (phase_ == Phase::kSending) {
+    Enter(Phase::kFinishing, UploadState::kVerifying);
+  }
+  link_.Send(Finish{progress_.size, *sha256_}, Link::Next::kUnknown);
   // Here, not in OnSent: the answer may overtake that.
   Failpoint("client.finish_sent");
 }

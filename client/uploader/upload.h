@@ -142,7 +142,7 @@ class Upload final : public LinkEvents {
  private:
   enum class Phase {
     kIdle,        // Start was not called
-    kConnecting,  // Begin is sent, Ready not here
+    kConnecting,  // Begin is sent, and perhaps all else; Ready is not here
     kSending,
     kFinishing,  // Finish is sent
     kWaiting,
@@ -160,6 +160,7 @@ class Upload final : public LinkEvents {
     uint64_t credit = 0;
     uint64_t chunk_bytes = 0;
     bool already_stored = false;
+    bool finish_sent = false;  // and nothing was asked for again since
     int rewinds = 0;
     Sending sending = Sending::kNothing;
     std::optional<Chunk> prepared;  // begins at `end`
@@ -168,6 +169,7 @@ class Upload final : public LinkEvents {
 
   void Open();
   void On(const Ready& ready);
+  void Begun();
   void On(const Ack& ack);
   void On(const Rewind& rewind);
   void On(const Pause& pause);
@@ -177,6 +179,7 @@ class Upload final : public LinkEvents {
   // Does all that can be done now: sends, prepares, hashes.
   void Advance();
   void SendNext();
+  bool MayFinish() const;
   void Prepare();
   uint64_t Sendable() const;
   void SendFinish();

@@ -52,12 +52,14 @@ class FakeLink final : public Link {
     begins.clear();
     chunks.clear();
     finishes.clear();
+    nexts.clear();
     ++opens;
   }
-  void Send(Request request) override {
+  void Send(Request request, Next next) override {
     ASSERT_TRUE(open);
     ASSERT_FALSE(waiting_) << "two Sends at once";
     waiting_ = true;
+    nexts.push_back(next);
     if (auto* begin = std::get_if<Begin>(&request)) {
       begins.push_back(*begin);
     } else if (auto* chunk = std::get_if<Chunk>(&request)) {
@@ -110,6 +112,7 @@ class FakeLink final : public Link {
   std::vector<Begin> begins;
   std::vector<Chunk> chunks;
   std::vector<Finish> finishes;
+  std::vector<Next> nexts;
 
  private:
   Strand& strand_;
@@ -283,7 +286,6 @@ TEST(UploadTest, BeginSaysWhatIsKnown) {
 TEST(UploadTest, AnEmptyRecordingIsStoredToo) {
   World world("");
   world.Start();
-  EXPECT_THAT(world.link.finishes, IsEmpty());  // not before Ready
   world.Say(ReadyAt(0));
   EXPECT_THAT(world.link.chunks, IsEmpty());
   ASSERT_THAT(world.link.finishes, SizeIs(1));
@@ -301,14 +303,73 @@ TEST(UploadTest, SendsAtMost64KiBBeforeReady) {
   EXPECT_THAT(world.link.finishes, IsEmpty());
 }
 
-TEST(UploadTest, ASmallRecordingNeedsNoSecondFlightOfChunks) {
+TEST(UploadTest, AShortRecordingGoesWholeAheadOfReady) {
   World world(Footage(50'000));
   world.Start();
+  ExpectChunks(world, 0);
   EXPECT_EQ(world.link.end(), 50'000u);
-  EXPECT_THAT(world.link.finishes, IsEmpty());
+  ASSERT_THAT(world.link.finishes, SizeIs(1));
+  EXPECT_EQ(world.link.finishes[0].sha256, world.Hash());
   world.Say(ReadyAt(0));
-  EXPECT_THAT(world.link.chunks, SizeIs(1));
+  EXPECT_EQ(world.recorder.last.state, UploadState::kVerifying);
+  world.Say(world.OwnStored());
+  EXPECT_OK(world.status());
+  EXPECT_EQ(world.link.end(), 50'000u);
   EXPECT_THAT(world.link.finishes, SizeIs(1));
+}
+
+TEST(UploadTest, WhatGoesTogetherIsSaidToTheLink) {
+  using Next = Link::Next;
+  World world(Footage(50'000));
+  world.Start();
+  EXPECT_THAT(world.link.nexts,
+              ElementsAre(Next::kFollows, Next::kFollows, Next::kUnknown));
+  World longer(Footage(100'000));
+  longer.Start();
+  longer.Say(ReadyAt(0));
+  EXPECT_THAT(longer.link.nexts, ElementsAre(Next::kFollows, Next::kUnknown,
+                                             Next::kFollows, Next::kUnknown));
+}
+
+TEST(UploadTest, AFinishAheadOfReadyHoldsForWhatIsStoredAlready) {
+  World world(Footage(50'000));
+  world.Start();
+  Ready ready = ReadyAt(50'000);
+  ready.already_stored = true;
+  world.Say(ready);
+  EXPECT_THAT(world.link.finishes, SizeIs(1));
+  world.Say(world.OwnStored());
+  EXPECT_OK(world.status());
+  EXPECT_EQ(world.progress().unacknowledged, 50'000u);
+}
+
+TEST(UploadTest, AFinishAheadOfReadyIsVoidIfTheGatewayLostBytes) {
+  World world(Footage(50'000));
+  world.Start();
+  world.Say(ReadyAt(0));
+  world.Say(Ack{50'000, kMiB});
+  world.End(absl::UnavailableError("gone"));
+  world.UntilReopened();
+  EXPECT_THAT(world.link.chunks, IsEmpty());
+  EXPECT_THAT(world.link.finishes, SizeIs(1));
+  world.Say(ReadyAt(0));
+  EXPECT_EQ(world.link.end(), 50'000u);
+  EXPECT_THAT(world.link.finishes, SizeIs(2));
+  // The gateway's answer to the first of them.
+  world.Say(Rewind{.offset = 0, .reason = Rewind::Reason::kGap});
+  EXPECT_EQ(world.link.end(), 50'000u);
+  EXPECT_THAT(world.link.finishes, SizeIs(3));
+  world.Say(world.OwnStored());
+  EXPECT_OK(world.status());
+}
+
+TEST(UploadTest, StoredAheadOfReadyIsABreachThoughFinishIsSent) {
+  World world(Footage(50'000));
+  world.Start();
+  world.Say(world.OwnStored());
+  EXPECT_FALSE(world.recorder.result);
+  EXPECT_FALSE(world.link.open);
+  EXPECT_EQ(world.recorder.last.state, UploadState::kWaiting);
 }
 
 TEST(UploadTest, GoesOnWhereReadySaysBehindWhatItSentEarly) {
@@ -1300,7 +1361,7 @@ class RandomGateway final : public Link {
     // What was not durable may be gone.
     received_.resize(durable_ + Any(received_.size() - durable_ + 1));
   }
-  void Send(Request request) override {
+  void Send(Request request, Next) override {
     if (!open_) return;
     if (cuts_left > 0 && Any(12) == 0) {
       --cuts_left;

@@ -251,7 +251,7 @@ void FakeLink::Open(uint64_t stream, client::LinkEvents& events) {
   call_->Connect(principal_);
 }
 
-void FakeLink::Send(client::Request request) {
+void FakeLink::Send(client::Request request, Next) {
   call_->Send(std::move(request));
 }
 

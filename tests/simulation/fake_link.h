@@ -71,7 +71,7 @@ class FakeLink final : public client::Link {
   ~FakeLink() override;
 
   void Open(uint64_t stream, client::LinkEvents& events) override;
-  void Send(client::Request request) override;
+  void Send(client::Request request, Next next) override;
   void Close(Why why) override;
 
  private:
