@@ -31,6 +31,16 @@ Strand::Strand(Executor& executor)
 
 void Strand::Post(Task task) { Enqueue(executor_, queue_, std::move(task)); }
 
+void Strand::RunOrPost(Task task) {
+  {
+    MutexLock lock(queue_->mutex);
+    queue_->tasks.push_back(std::move(task));
+    if (queue_->running) return;
+    queue_->running = true;
+  }
+  RunTurn(executor_, queue_);
+}
+
 void Strand::PostAfter(absl::Duration delay, Task task) {
   executor_.PostAfter(delay, [&executor = executor_, queue = queue_,
                               task = std::move(task)]() mutable {

@@ -35,6 +35,10 @@ class Strand {
   explicit Strand(Executor& executor);
 
   void Post(Task task);
+  // The same, but where nothing waits or runs the task runs here and now: for
+  // the last thing that a thread does which may as well go on. The caller holds
+  // no lock.
+  void RunOrPost(Task task);
   // Joins the end of the queue once `delay` is over.
   void PostAfter(absl::Duration delay, Task task);
 

@@ -101,6 +101,24 @@ TEST(StrandTest, ATaskIsDestroyedBeforeTheNextRuns) {
   EXPECT_TRUE(gone);
 }
 
+TEST(StrandTest, RunOrPostRunsAtOnceWhatNothingKeepsWaiting) {
+  FakeExecutor executor(1);
+  Strand strand(executor);
+  std::vector<int> seen;
+  strand.RunOrPost([&] {
+    seen.push_back(1);
+    strand.RunOrPost([&] { seen.push_back(2); });
+    seen.push_back(3);
+  });
+  EXPECT_THAT(seen, ElementsAre(1, 3));
+  executor.RunReady();
+  strand.Post([&] { seen.push_back(4); });
+  strand.RunOrPost([&] { seen.push_back(5); });
+  EXPECT_THAT(seen, ElementsAre(1, 3, 2));
+  executor.RunReady();
+  EXPECT_THAT(seen, ElementsAre(1, 3, 2, 4, 5));
+}
+
 TEST(StrandTest, OnRealThreadsOneAtATimeAndInOrder) {
   constexpr int kPosters = 4;
   constexpr int kTasks = 500;

@@ -67,11 +67,11 @@ void LiveRecording::StepCommit() {
         const absl::Status synced =
             unsynced != nullptr ? unsynced->SyncBytes() : absl::OkStatus();
         if (!synced.ok()) {
-          return self->Post(
+          return self->GoOn(
               [self = self.get(), synced] { self->LoseTransfer(synced); });
         }
         auto stored = upload->Commit(finished.size, finished.sha256);
-        self->Post([self = self.get(), stored = std::move(stored)] {
+        self->GoOn([self = self.get(), stored = std::move(stored)] {
           self->OnCommitStep(stored);
         });
       });

@@ -23,15 +23,23 @@ LiveRecording::LiveRecording(RecordingName name,
       house_(std::move(house)),
       strand_(house_->workers) {}
 
-void LiveRecording::Post(absl::AnyInvocable<void()> work) {
-  strand_.Post([self = shared_from_this(), work = std::move(work)]() mutable {
+Task LiveRecording::Work(absl::AnyInvocable<void()> work) {
+  return [self = shared_from_this(), work = std::move(work)]() mutable {
     work();
     self->UpdateBusy();
     // Last: whoever still works here is counted by now.
     for (; self->leaves_ > 0; --self->leaves_) {
       self->house_->registry.Leave(self->name_, self->HasTransfer());
     }
-  });
+  };
+}
+
+void LiveRecording::Post(absl::AnyInvocable<void()> work) {
+  strand_.Post(Work(std::move(work)));
+}
+
+void LiveRecording::GoOn(absl::AnyInvocable<void()> work) {
+  strand_.RunOrPost(Work(std::move(work)));
 }
 
 void LiveRecording::Attach(std::shared_ptr<Stream> stream, Begin begin) {

@@ -70,6 +70,10 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   };
 
   void Post(absl::AnyInvocable<void()> work);
+  // The same at the end of a task beside the strand, on its thread if that may
+  // be: each change of threads costs more than most work here.
+  void GoOn(absl::AnyInvocable<void()> work);
+  Task Work(absl::AnyInvocable<void()> work);
 
   // live_recording.cc: streams and chunks
   void OnAttach(const std::shared_ptr<Stream>& stream, const Begin& begin);

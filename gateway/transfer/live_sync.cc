@@ -54,7 +54,7 @@ void LiveRecording::StartSync() {
   // transfers run at the same time, so that the file system joins them.
   house_->waiters.Post([self = shared_from_this(), partial = partial_] {
     absl::Status synced = partial->Sync();
-    self->Post([self = self.get(), partial, synced] {
+    self->GoOn([self = self.get(), partial, synced] {
       self->sync_running_ = false;
       if (self->partial_ == partial) return self->OnSynced(synced);
       // That transfer is gone; the one behind it had to wait.

@@ -133,6 +133,8 @@ World::World(const Plan& plan)
                            const client::ErrorDetail& detail) {
     using Reason = client::ErrorDetail::Reason;
     outcome_.takeovers += detail.reason == Reason::kTakenOver;
+    // What is said without power, nobody hears.
+    if (disk_.power_was_cut()) return;
     if (detail.reason != Reason::kSpoolFault) return;
     if (!plan_.disk_faults) Broken("a spool fault without a disk fault");
     for (auto& device : devices_) {
