@@ -15,6 +15,12 @@ grpc::Status ClosedTooEarly() {
   return {grpc::StatusCode::CANCELLED, "closed before Finish"};
 }
 
+// The stream's end follows at once, and both go out as one.
+bool IsLastWord(const Reply& reply) {
+  return std::holds_alternative<Stored>(reply) ||
+         std::holds_alternative<Pause>(reply);
+}
+
 StreamEnd Silent() {
   return {.status = absl::UnavailableError("the device sent nothing"),
           .reason = EndReason::kSilent};
@@ -143,18 +149,26 @@ void CallDoor::Pump() {
   if (pumping_) return;
   pumping_ = true;
   while (!finishing_) {
-    if (!writing_ && !waiting_.empty()) {
+    if (!writing_ && end_ && waiting_.size() <= 1) {
+      finishing_ = true;
+      const grpc::Status status = *end_;
+      const bool last = !waiting_.empty();
+      if (last) written_ = Serialize(ToProto(waiting_.front()));
+      mutex_.Unlock();
+      // The reactor may be gone behind these lines.
+      if (last) {
+        call_.StartWriteAndFinish(&written_, {}, status);
+      } else {
+        call_.Finish(status);
+      }
+      mutex_.Lock();
+    } else if (!writing_ && !waiting_.empty() &&
+               (end_ || !IsLastWord(waiting_.front()))) {
       writing_ = true;
       written_ = Serialize(ToProto(waiting_.front()));
       waiting_.pop_front();
       mutex_.Unlock();
       call_.StartWrite(&written_);
-      mutex_.Lock();
-    } else if (!writing_ && end_) {
-      finishing_ = true;
-      const grpc::Status status = *end_;
-      mutex_.Unlock();
-      call_.Finish(status);  // the reactor may be gone behind this line
       mutex_.Lock();
     } else if (cancel_wanted_) {
       cancel_wanted_ = false;

@@ -12,6 +12,7 @@
 #include "base/executor.h"
 #include "base/fake_executor.h"
 #include "base/thread_pool.h"
+#include "crypto/digest.h"
 #include "gtest/gtest.h"
 
 namespace schleuse {
@@ -34,9 +35,7 @@ class FakeLink final : public Link {
   void Write(const grpc::ByteBuffer*, grpc::WriteOptions) override;
   void Finish(grpc::Status) override;
   void WriteAndFinish(const grpc::ByteBuffer*, grpc::WriteOptions,
-                      grpc::Status) override {
-    ++mistakes;
-  }
+                      grpc::Status) override;
   void SendInitialMetadata() override { ++mistakes; }
 
   // The device sends nothing but what is said here: it is handled, and
@@ -107,6 +106,12 @@ void FakeLink::Write(const grpc::ByteBuffer*, grpc::WriteOptions) {
   });
 }
 
+void FakeLink::WriteAndFinish(const grpc::ByteBuffer*, grpc::WriteOptions,
+                              grpc::Status status) {
+  ++writes;
+  Finish(std::move(status));
+}
+
 void FakeLink::Finish(grpc::Status status) {
   ++ends;
   ended_with = std::move(status);
@@ -147,6 +152,24 @@ TEST(CallDoorTest, StartsOneOperationAtATimeAndNothingBehindTheEnd) {
     writes += link.writes;
   }
   EXPECT_GT(writes, 200);
+}
+
+TEST(CallDoorTest, TheLastWordGoesOutWithTheEnd) {
+  for (const Reply& last :
+       {Reply(Stored{.size = 0, .sha256 = Sha256::Of("")}), Reply(Pause{})}) {
+    FakeExecutor executor;
+    auto reactor = std::make_unique<Reactor>();
+    const std::shared_ptr<CallDoor> door = reactor->door;
+    FakeLink link(executor, std::move(reactor));
+    door->Send(Ack{.durable_offset = 1, .credit_bytes = 1});
+    door->Send(last);
+    executor.RunReady();
+    EXPECT_EQ(link.writes, 1);
+    door->End({.status = absl::OkStatus()});
+    EXPECT_EQ(link.writes, 2);
+    EXPECT_EQ(link.ends, 1);
+    EXPECT_EQ(link.mistakes, 0);
+  }
 }
 
 // A call that began, with a device that says nothing by itself.
