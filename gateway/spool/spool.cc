@@ -59,6 +59,9 @@ absl::Status Spool::ReadJournal(const TransferId& id,
 }
 
 absl::StatusOr<std::vector<Unstored>> Spool::Recover() {
+  // What an earlier process made and did not come to sync: from here on a sync
+  // that fails for one transfer would lose the names of all of these too.
+  RETURN_IF_ERROR(NameSyncs::Change(name_syncs_, directory_).Sync());
   ASSIGN_OR_RETURN(const std::vector<std::string> names,
                    disk_.List(directory_));
   const auto there = [&names](const TransferId& id, absl::string_view suffix) {
@@ -207,7 +210,7 @@ absl::StatusOr<std::unique_ptr<Partial>> Spool::Create(const Begun& begun) {
 
 absl::StatusOr<std::unique_ptr<Partial>> Spool::Resume(const TransferId& id) {
   std::optional<Begun> begun;
-  // Whether an earlier process got as far as the directory's sync is not known.
+  // Perhaps it was let go of before it came to its first sync.
   NameSyncs::Change names(name_syncs_, directory_);
   ASSIGN_OR_RETURN(
       std::unique_ptr<RecordFile> records,
@@ -314,11 +317,12 @@ absl::Status Spool::SetAside(const RecordingName& name, const TransferId& id) {
 }
 
 absl::Status Spool::RenameAside(const TransferId& id) {
+  NameSyncs::Change names(name_syncs_, directory_);
   RETURN_IF_ERROR(OkIfNotFound(disk_.Replace(
       RecordsPath(id), absl::StrCat(RecordsPath(id), kAsideSuffix))));
   RETURN_IF_ERROR(OkIfNotFound(
       disk_.Replace(BytesPath(id), absl::StrCat(BytesPath(id), kAsideSuffix))));
-  return disk_.SyncDirectory(directory_);
+  return names.Sync();
 }
 
 void Spool::CloseMismatched(const RecordingName& name, const TransferId& id) {

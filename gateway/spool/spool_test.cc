@@ -672,6 +672,75 @@ TEST(SpoolTest, TransferThatWasNeverSyncedIsNotResumed) {
   EXPECT_THAT(house.Files(), IsEmpty());
 }
 
+// --- syncs of the directory that fail ---------------------------------------
+
+// Fails the next sync of the directory; sets `failed`.
+void FailNextSyncOfNames(TestSpool& house, bool& failed) {
+  failed = false;
+  house.disk.SetFault([&failed](const DiskOperation& operation) {
+    if (operation.kind != Kind::kSyncDirectory || failed) {
+      return absl::OkStatus();
+    }
+    failed = true;
+    return absl::DataLossError("medium error");
+  });
+}
+
+// What a failed sync lost is lost for all whose names were pending, and their
+// own sync says OK.
+TEST(SpoolTest, FailedSyncOfOneSetAsideWasNotHeardOfByOthers) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    TestSpool house(seed);
+    const TransferId broken = Receive(house, "broken", Recording("broken"));
+    auto partial = house.Create();
+    ASSERT_OK(Append(*partial, "footage"));
+    ASSERT_OK(partial->BeginSync());
+    bool failed;
+    FailNextSyncOfNames(house, failed);
+    EXPECT_THAT(house.spool->SetAside(Recording("broken"), broken),
+                StatusIs(StatusCode::kDataLoss));
+    ASSERT_TRUE(failed);
+    house.disk.SetFault(nullptr);
+    const absl::Status synced = partial->Sync();
+    partial = nullptr;
+    ASSERT_OK(house.RestartAfterPowerCut());
+    if (!synced.ok()) continue;  // nobody was promised anything
+    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+    ASSERT_EQ(partial->received(), 7u);
+  }
+}
+
+// The names that a killed process had made are pending when the next one
+// begins: a sync that fails for another transfer loses them.
+TEST(SpoolTest, FailedSyncLostTheNamesOfAProcessThatWasKilled) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    TestSpool house(seed);
+    auto partial = house.Create();
+    ASSERT_OK(Append(*partial, "footage"));
+    ASSERT_OK(partial->BeginSync());
+    partial = nullptr;
+    ASSERT_OK(house.Restart());
+
+    auto another = house.Create(Recording("another"));
+    ASSERT_OK(another->BeginSync());
+    bool failed;
+    FailNextSyncOfNames(house, failed);
+    EXPECT_THAT(another->Sync(), StatusIs(StatusCode::kDataLoss));
+    house.disk.SetFault(nullptr);
+
+    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+    ASSERT_OK(partial->BeginSync());
+    const absl::Status synced = partial->Sync();
+    partial = nullptr;
+    ASSERT_OK(house.RestartAfterPowerCut());
+    if (!synced.ok()) continue;  // nobody was promised anything
+    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+    ASSERT_EQ(partial->received(), 7u);
+  }
+}
+
 // A power cut during recovery, at each of its operations, changes nothing.
 TEST(SpoolTest, RecoveryMayBeCutAnywhere) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
