@@ -30,6 +30,19 @@ class StoredFile final : public StoredBytes {
   const std::unique_ptr<File> file_;
 };
 
+// Whether a sync that ended so leaves something that no later one makes
+// durable; the other errors say that nothing was tried.
+bool MayHaveLost(const absl::Status& synced) {
+  return absl::IsDataLoss(synced) || absl::IsResourceExhausted(synced);
+}
+
+absl::Status NotOursToMakeAnew(absl::string_view location) {
+  return absl::DataLossError(
+      absl::StrCat(location,
+                   " could not be synced before, and is not ours to make "
+                   "anew: check the disk, copy the file, restart"));
+}
+
 }  // namespace
 
 class FileStore::Names {
@@ -124,6 +137,7 @@ class FileStore::Upload final : public StoreUpload {
       RETURN_IF_ERROR(TakeBack(bundle.location));
       return kept;
     }
+    store_.SetDoubt(bundle.location, false);  // of an attempt before this one
     if (!store_.options_.read_back) return bundle;
     reading_ = Reading{.bundle = bundle, .linked_here = true};
     return std::nullopt;
@@ -171,7 +185,7 @@ class FileStore::Upload final : public StoreUpload {
     const std::string location = reading_->bundle.location;
     if (store_.IsDoubted(location)) RETURN_IF_ERROR(LinkAnew(location));
     const absl::Status kept = store_.SyncUpwards(location);
-    store_.SetDoubt(location, !kept.ok());
+    store_.SetDoubt(location, MayHaveLost(kept));
     return kept;
   }
 
@@ -180,7 +194,7 @@ class FileStore::Upload final : public StoreUpload {
   // Never without that reason: the device may have been told that it is stored.
   absl::Status LinkAnew(absl::string_view location) {
     ASSIGN_OR_RETURN(const bool ours, IsSource(location));
-    if (!ours) return absl::OkStatus();
+    if (!ours) return NotOursToMakeAnew(location);
     RETURN_IF_ERROR(store_.disk_.Remove(location));
     store_.disk_.RemoveDirectory(directory_).IgnoreError();
     RETURN_IF_ERROR(store_.MakeDirectoryOf(source_.name));
@@ -237,8 +251,12 @@ absl::Status FileStore::MakeDurably(absl::string_view directory) {
   // An empty one may be left from a process that died before this sync, or
   // behind its failure: made anew, it can be synced. Where there is something
   // in it the sync had succeeded.
-  if (absl::IsAlreadyExists(made) && disk_.RemoveDirectory(directory).ok()) {
-    made = disk_.MakeDirectory(directory);
+  if (absl::IsAlreadyExists(made)) {
+    const absl::Status removed = disk_.RemoveDirectory(directory);
+    if (absl::IsDataLoss(removed) || absl::IsUnavailable(removed)) {
+      return removed;  // empty or not, nobody knows
+    }
+    if (removed.ok()) made = disk_.MakeDirectory(directory);
   }
   if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
   const absl::Status synced = names.Sync();
@@ -338,15 +356,10 @@ absl::StatusOr<std::unique_ptr<StoredBytes>> FileStore::Read(
 }
 
 absl::Status FileStore::Keep(const Bundle& bundle) {
-  if (IsDoubted(bundle.location)) {
-    return absl::DataLossError(
-        absl::StrCat(bundle.location,
-                     " could not be synced before, and is not ours to make "
-                     "anew: check the disk, copy the file, restart"));
-  }
+  if (IsDoubted(bundle.location)) return NotOursToMakeAnew(bundle.location);
   const Names names(*this, ParentOf(bundle.location));
   const absl::Status kept = SyncUpwards(bundle.location);
-  SetDoubt(bundle.location, absl::IsDataLoss(kept));
+  SetDoubt(bundle.location, MayHaveLost(kept));
   // Not there, unless the whole store is gone.
   if (absl::IsNotFound(kept)) RETURN_IF_ERROR(Probe());
   return kept;

@@ -306,6 +306,93 @@ TEST(FileStorePowerTest, NameThatCouldNotBeTakenBackIsNotBelieved) {
   }
 }
 
+// Somebody else's file of the same bytes: what its failed sync lost, no later
+// one brings back, and it is not ours to make anew.
+TEST(FileStorePowerTest, AnothersFileWasCalledStoredBehindItsFailedSync) {
+  bool failed = true;
+  for (int which = 1; failed; ++which) {
+    for (uint64_t seed = 1; seed <= 50; ++seed) {
+      SCOPED_TRACE(absl::StrCat("sync ", which, ", seed ", seed));
+      FakeDisk disk(seed);
+      Files files(disk, "/data", {});
+      const StoreSource source = files.Spool(Recording(), "footage");
+      WriteUnsynced(files, source);
+      failed = false;
+      disk.SetFault(FailSync(which, failed));
+      absl::Status committed = files.Commit(source, "footage");
+      disk.SetFault(nullptr);
+      if (!committed.ok()) committed = files.Commit(source, "footage");
+      disk.CutPower();
+      disk.RestorePower();
+      if (!committed.ok()) continue;
+      ASSERT_THAT(files.Stored(Recording()), ElementsAre("footage"));
+    }
+  }
+}
+
+// A sync that says that the disk is full has failed as any other.
+TEST(FileStorePowerTest, BundleWasKeptBehindASyncThatFoundNoRoom) {
+  for (const StatusCode code :
+       {StatusCode::kDataLoss, StatusCode::kResourceExhausted}) {
+    bool failed = true;
+    for (int which = 1; failed; ++which) {
+      for (uint64_t seed = 1; seed <= 50; ++seed) {
+        SCOPED_TRACE(absl::StrCat("sync ", which, ", seed ", seed));
+        FakeDisk disk(seed);
+        Files files(disk, "/data", {});
+        WriteUnsynced(files, files.Spool(Recording(), "footage"));
+        const Bundle bundle = files.store->Find(Recording())->front();
+        failed = false;
+        disk.SetFault(
+            [&, fail = FailSync(which, failed)](const auto& operation) mutable {
+              return fail(operation).ok() ? absl::OkStatus()
+                                          : absl::Status(code, "failed");
+            });
+        absl::Status kept = files.store->Keep(bundle);
+        disk.SetFault(nullptr);
+        if (!kept.ok()) kept = files.store->Keep(bundle);
+        disk.CutPower();
+        disk.RestorePower();
+        if (!kept.ok()) continue;
+        ASSERT_THAT(files.Stored(Recording()), ElementsAre("footage"));
+      }
+    }
+  }
+}
+
+// A directory whose sync failed is made anew; if it cannot be removed it stays
+// what it is, a name that no sync can save.
+TEST(FileStorePowerTest, DirectoryThatCouldNotBeMadeAnewWasTakenForDurable) {
+  for (const char* which : {"/data/store", "/data/store/cam-1"}) {
+    for (uint64_t seed = 1; seed <= 50; ++seed) {
+      SCOPED_TRACE(absl::StrCat(which, ", seed ", seed));
+      FakeDisk disk(seed);
+      Files files(disk, "/data", {});
+      const StoreSource source = files.Spool(Recording(), "footage");
+      disk.SetFault(
+          [which, failed = false](const DiskOperation& operation) mutable {
+            const bool sync = operation.kind == Kind::kSyncDirectory &&
+                              operation.path == which && !failed;
+            failed = failed || sync;
+            return sync || operation.kind == Kind::kRemoveDirectory
+                       ? absl::DataLossError("medium error")
+                       : absl::OkStatus();
+          });
+      EXPECT_THAT(files.Commit(source, "footage"),
+                  StatusIs(StatusCode::kDataLoss));
+      const absl::Status committed = files.Commit(source, "footage");
+      disk.SetFault(nullptr);
+      disk.CutPower();
+      disk.RestorePower();
+      if (committed.ok()) {
+        ASSERT_THAT(files.Stored(Recording()), ElementsAre("footage"));
+      }
+      files.Restart();
+      EXPECT_OK(files.Commit(source, "footage"));
+    }
+  }
+}
+
 // Lets another thread go first at every change of names: else one commit is
 // over before the next begins.
 class YieldingDisk final : public Disk {

@@ -277,11 +277,14 @@ TEST_F(FileStoreTest, FoundFileThatIsNotTheSpoolsIsNeverRemoved) {
                 StatusIs(StatusCode::kDataLoss));
     disk.SetFault(nullptr);
     EXPECT_EQ(disk.Stat(target)->identity, stored);
+    disk.SetFault([](const DiskOperation& operation) {
+      EXPECT_NE(operation.kind, Kind::kRemove);
+      return absl::OkStatus();
+    });
+    EXPECT_THAT(files.Commit(source, "footage"),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("not ours")));
+    files.Restart();
   }
-  disk.SetFault([](const DiskOperation& operation) {
-    EXPECT_NE(operation.kind, Kind::kRemove);
-    return absl::OkStatus();
-  });
   EXPECT_OK(files.Commit(source, "footage"));
   EXPECT_EQ(disk.Stat(target)->identity, stored);
 }
@@ -308,6 +311,34 @@ TEST_F(FileStoreTest, FullDiskIsReportedAtEachStepAndMayBeTriedAgain) {
     EXPECT_OK(files.Commit(source, "footage"));
     EXPECT_THAT(files.Stored(name), ElementsAre("footage"));
   }
+}
+
+// A sync that could not even be tried, and a commit that took its name back,
+// left a doubt about what the next one stored.
+TEST_F(FileStoreTest, StoredBundleWasDoubtedForAnAttemptBeforeIt) {
+  const StoreSource source = files.Spool(Recording(), "footage");
+  disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == Kind::kSyncDirectory &&
+                   operation.path == "/data/store/cam-1/r.mp4"
+               ? absl::UnavailableError("no descriptors")
+               : absl::OkStatus();
+  });
+  EXPECT_THAT(files.Commit(source, "footage"),
+              StatusIs(StatusCode::kUnavailable));
+  EXPECT_THAT(files.Stored(Recording()), IsEmpty());
+  disk.SetFault(nullptr);
+  ASSERT_OK(files.Commit(source, "footage"));
+  EXPECT_OK(files.store->Keep(files.store->Find(Recording())->front()));
+}
+
+TEST_F(FileStoreTest, FoundFileWasDoubtedForASyncThatWasNotTried) {
+  ASSERT_OK(files.Commit(files.Spool(Recording(), "footage"), "footage"));
+  const StoreSource source = files.Spool(Recording(), "footage");
+  Fail(Kind::kSyncDirectory, absl::UnavailableError("no descriptors"));
+  EXPECT_THAT(files.Commit(source, "footage"),
+              StatusIs(StatusCode::kUnavailable));
+  disk.SetFault(nullptr);
+  EXPECT_OK(files.Commit(source, "footage"));
 }
 
 TEST_F(FileStoreTest, BundleThatCannotBeReadIsNotTakenForOtherBytes) {

@@ -85,8 +85,8 @@ class Store {
   // Makes durable what Find found: whoever put it there may not have got as
   // far. Reads nothing: whether it is intact is not asked.
   //   NotFound  it is not there     Unavailable  the store is away
-  //   DataLoss  nobody knows what of it is durable, and a later OK does not
-  //             change that
+  //   DataLoss, ResourceExhausted  nobody knows what of it is durable, and a
+  //             later OK does not change that
   virtual absl::Status Keep(const Bundle& bundle) = 0;
   // OK if the store can be reached and is the one that was set up.
   virtual absl::Status Probe() const = 0;
