@@ -22,6 +22,8 @@ class FakeExecutor final : public Executor, public Clock {
   void Post(Task task) override;
   void PostAfter(absl::Duration delay, Task task) override;
   absl::Time Now() const override { return now_; }
+  int strand_tasks_per_turn() const override { return tasks_per_turn_; }
+  void set_strand_tasks_per_turn(int tasks) { tasks_per_turn_ = tasks; }
 
   // Runs one ready task. False if none was ready.
   bool RunOne();
@@ -43,6 +45,7 @@ class FakeExecutor final : public Executor, public Clock {
 
  private:
   absl::Time now_ = absl::FromUnixSeconds(1'700'000'000);
+  int tasks_per_turn_ = 1;
   uint64_t seed_;
   SeededRandom random_;
   std::vector<Task> ready_;

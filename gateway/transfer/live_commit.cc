@@ -287,7 +287,7 @@ void LiveRecording::AnswerFromStore(const Finish& finish) {
 }
 
 void LiveRecording::StepStoreReading() {
-  Post([this] {
+  PostStep([this] {
     if (!store_reading_) return;
     const uint64_t from = store_reading_->hash.bytes_hashed();
     const absl::StatusOr<std::string> piece =

@@ -42,6 +42,13 @@ void LiveRecording::GoOn(absl::AnyInvocable<void()> work) {
   strand_.RunOrPost(Work(std::move(work)));
 }
 
+void LiveRecording::PostStep(absl::AnyInvocable<void()> work) {
+  house_->workers.Post(
+      [self = shared_from_this(), work = std::move(work)]() mutable {
+        self->Post(std::move(work));
+      });
+}
+
 void LiveRecording::Attach(std::shared_ptr<Stream> stream, Begin begin) {
   std::shared_ptr<Stream> before;
   {

@@ -74,6 +74,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // be: each change of threads costs more than most work here.
   void GoOn(absl::AnyInvocable<void()> work);
   Task Work(absl::AnyInvocable<void()> work);
+  // A step that reads much: behind what is ready everywhere, not in the same
+  // turn as the step before it.
+  void PostStep(absl::AnyInvocable<void()> work);
 
   // live_recording.cc: streams and chunks
   void OnAttach(const std::shared_ptr<Stream>& stream, const Begin& begin);

@@ -137,7 +137,7 @@ void LiveRecording::LoseTransfer(const absl::Status& why) {
 void LiveRecording::StepReading() {
   if (reading_step_posted_) return;
   reading_step_posted_ = true;
-  Post([this] {
+  PostStep([this] {
     reading_step_posted_ = false;
     if (partial_ != nullptr) ReadStep();
   });
