@@ -514,6 +514,99 @@ TEST_F(IntakeFinishTest, RestartWithoutAStoreWaitsForItToo) {
   EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
 }
 
+// --- small recordings, which have no journal at first ------------------------
+
+// Neither the store nor the journal could be opened before the bytes were
+// synced; the next attempt took it that they were.
+TEST_F(IntakeFinishTest, RetryOfASmallRecordingSkippedTheSyncOfItsBytes) {
+  const std::string footage = Footage(6000);
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    TestHouse small(TestHouse::SmallOptions(), {}, /*order=*/0, seed);
+    ASSERT_OK(small.Start());
+    small.store_opens = absl::UnavailableError("the store is away");
+    small.Fail(Kind::kCreate, absl::UnavailableError("no descriptors"),
+               ".records");
+    auto stream = small.Bring(Recording(), footage);
+    ExpectEnd(*stream, StatusCode::kUnavailable, EndReason::kUnspecified);
+    stream->Close();
+    small.store_opens = absl::OkStatus();
+    small.FailNoMore();
+    small.Wait(absl::Minutes(10));
+    ASSERT_OK(small.RestartAfterPowerCut());
+    ASSERT_THAT(small.InStore(Recording()), ElementsAre(footage));
+  }
+}
+
+TEST_F(IntakeFinishTest,
+       SmallRecordingWhoseSyncFailedIsSyncedWhenItComesAgain) {
+  const std::string footage = Footage(6000);
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    TestHouse small(TestHouse::SmallOptions(), {}, /*order=*/0, seed);
+    ASSERT_OK(small.Start());
+    small.Fail(Kind::kSync, absl::DataLossError("medium error"), ".bytes");
+    auto stream = small.Bring(Recording(), footage);
+    ExpectEnd(*stream, StatusCode::kUnavailable, EndReason::kSpoolFault);
+    EXPECT_FALSE(stream->stored());
+    EXPECT_THAT(small.InStore(Recording()), IsEmpty());
+    small.FailNoMore();
+    auto again = small.Begin(Recording(), footage.size());
+    ASSERT_EQ(again->Last<Ready>()->offset, 0u);
+    small.SendRest(*again, footage, 0);
+    ASSERT_TRUE(again->stored());
+    ASSERT_OK(small.RestartAfterPowerCut());
+    ASSERT_THAT(small.InStore(Recording()), ElementsAre(footage));
+  }
+}
+
+// A large one that came faster than its first Ack; the sync before the second
+// step of its commit fails, when it is linked and not verified yet.
+TEST_F(IntakeFinishTest, TransferLostBetweenStepsLeftWhatNobodyHadVerified) {
+  house.SetOptions(FileStoreOptions{.read_back = true});
+  IntakeOptions options = TestHouse::SmallOptions();
+  options.ack_every_bytes = 64 << 20;
+  Restart(options);
+  const std::string footage = Footage(10 << 20);
+  auto stream = house.Begin(Recording());
+  for (uint64_t at = 0; at < footage.size(); at += limits::kChunkBytesMax) {
+    (void)stream->Chunk(footage, at, limits::kChunkBytesMax);
+    house.Run();
+  }
+  house.disk.SetFault([syncs = 0](const DiskOperation& operation) mutable {
+    return operation.kind == Kind::kSync && ++syncs == 2
+               ? absl::DataLossError("medium error")
+               : absl::OkStatus();
+  });
+  stream->Finish(footage);
+  house.Run();
+  house.FailNoMore();
+  ExpectEnd(*stream, StatusCode::kUnavailable, EndReason::kSpoolFault);
+  EXPECT_TRUE(house.InStore(Recording()).empty());
+}
+
+// Every recording that the store did not take cost a worker three syncs.
+TEST_F(IntakeFinishTest, WorkerWaitedForTheSyncsOfWhatTheStoreDidNotTake) {
+  const std::string footage = Footage(6000);
+  int syncs = 0;
+  house.disk.SetFault([&](const DiskOperation& operation) {
+    if (operation.kind == Kind::kSync ||
+        operation.kind == Kind::kSyncDirectory) {
+      ++syncs;
+      EXPECT_TRUE(house.waiter_runs) << operation.path;
+    }
+    return operation.kind == Kind::kLink
+               ? absl::ResourceExhaustedError("store full")
+               : absl::OkStatus();
+  });
+  ExpectPaused(*house.Bring(Recording(), footage), Pause::Reason::kStoreAway);
+  EXPECT_GT(syncs, 3);
+  EXPECT_THAT(house.InSpool(".records"), SizeIs(2)) << "and the neighbour's";
+  house.FailNoMore();
+  house.Wait(absl::Minutes(10));
+  EXPECT_THAT(house.InStore(Recording()), ElementsAre(footage));
+}
+
 // --- stored already ---------------------------------------------------------
 
 TEST_F(IntakeFinishTest, StoredRecordingIsNotTakenAgainAlsoAfterARestart) {

@@ -36,7 +36,10 @@ void LiveRecording::Commit() {
   if (committing_->doubtful) return DoubtSpool();
   absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
       house_->store.Open(committing_->source);
-  if (!upload.ok()) return OnCommitStep(upload.status());
+  if (!upload.ok()) {
+    return OnCommitStep(
+        {upload.status(), KeepInSpool(committing_->without_journal.get())});
+  }
   committing_->upload = *std::move(upload);
   StepCommit();
 }
@@ -60,64 +63,71 @@ void LiveRecording::CommitAtOnce() {
   Commit();
 }
 
+// Beside the strand, with all its syncs.
 void LiveRecording::StepCommit() {
   house_->waiters.Post(
-      [self = shared_from_this(), unsynced = committing_->without_journal,
+      [self = shared_from_this(), unkept = committing_->without_journal,
        upload = committing_->upload, finished = committing_->finished] {
         const absl::Status synced =
-            unsynced != nullptr ? unsynced->SyncBytes() : absl::OkStatus();
+            unkept != nullptr ? unkept->SyncBytes() : absl::OkStatus();
         if (!synced.ok()) {
+          upload->Abort();
           return self->GoOn(
               [self = self.get(), synced] { self->LoseTransfer(synced); });
         }
-        auto stored = upload->Commit(finished.size, finished.sha256);
-        self->GoOn([self = self.get(), stored = std::move(stored)] {
-          self->OnCommitStep(stored);
+        CommitStep step = {upload->Commit(finished.size, finished.sha256), {}};
+        if (!step.stored.ok()) step.kept = KeepInSpool(unkept.get());
+        self->GoOn([self = self.get(), step = std::move(step)] {
+          self->OnCommitStep(step);
         });
       });
 }
 
-void LiveRecording::OnCommitStep(
-    const absl::StatusOr<std::optional<Bundle>>& stored) {
+void LiveRecording::OnCommitStep(const CommitStep& step) {
+  const auto& [stored, kept] = step;
   if (stored.ok() && !*stored) return StepCommit();
   committing_->upload = nullptr;
-  if (!stored.ok() && committing_->without_journal != nullptr) {
-    // It stays here for longer than it was meant to.
-    const absl::Status kept = KeepInSpool();
-    if (absl::IsUnavailable(kept)) {
-      RetryLater();
-      return End({.status = absl::UnavailableError(
-                      "the gateway's storage does not answer")});
-    }
-    if (!kept.ok()) return ForgetUnkept(kept);
-  }
+  if (!kept.ok()) return OnUnkept(stored.status(), kept);
+  if (!stored.ok()) committing_->without_journal = nullptr;
   if (absl::IsAlreadyExists(stored.status())) return OnConflict();
   committing_->doubtful = absl::IsDataLoss(stored.status());
   if (!stored.ok()) return RetryCommit(stored.status());
   OnStored(**stored);
 }
 
-// Makes durable what went to the store without a journal.
-absl::Status LiveRecording::KeepInSpool() {
-  Partial& partial = *committing_->without_journal;
-  RETURN_IF_ERROR(partial.BeginSync().status());
-  RETURN_IF_ERROR(partial.Sync());
-  committing_->without_journal = nullptr;
-  return absl::OkStatus();
+// Makes durable what the store did not take at once: it stays here for longer
+// than it was meant to. nullptr: it is durable.
+absl::Status LiveRecording::KeepInSpool(Partial* unkept) {
+  if (unkept == nullptr) return absl::OkStatus();
+  RETURN_IF_ERROR(unkept->BeginSync().status());
+  return unkept->Sync();
 }
 
 // Neither the store nor the spool took it. Nothing of it was acknowledged.
-void LiveRecording::ForgetUnkept(const absl::Status& why) {
+void LiveRecording::OnUnkept(const absl::Status& stored,
+                             const absl::Status& kept) {
   const TransferId id = committing_->source.transfer_id;
+  if (absl::IsUnavailable(kept)) {
+    house_->Say(Severity::kAlarm,
+                "neither store nor spool take a recording; it waits",
+                {{"recording", name_.ToString()},
+                 {"transfer_id", id.ToString()},
+                 {"store", stored.message()},
+                 {"reason", kept.message()}});
+    RetryLater();
+    return End({.status = absl::UnavailableError(
+                    "the gateway's storage does not answer")});
+  }
   committing_.reset();
   const absl::Status removed = house_->spool.Remove(name_, id);
   house_->Say(Severity::kAlarm,
               "spool: transfer given up, it begins again at 0",
               {{"recording", name_.ToString()},
                {"transfer_id", id.ToString()},
-               {"reason", why.message()},
+               {"store", stored.message()},
+               {"reason", kept.message()},
                {"removed", removed.ok() ? "yes" : removed.message()}});
-  if (absl::IsResourceExhausted(why)) {
+  if (absl::IsResourceExhausted(kept)) {
     return PauseStream(Pause::Reason::kSpoolFull);
   }
   End({.status = absl::UnavailableError(

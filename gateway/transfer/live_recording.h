@@ -63,6 +63,12 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
     // The store got other bytes than we meant to give: ours are read again.
     bool doubtful = false;
   };
+  // What came of one step of a commit.
+  struct CommitStep {
+    absl::StatusOr<std::optional<Bundle>> stored;
+    // Whether the spool holds it durably, if the store did not take it.
+    absl::Status kept;
+  };
   // Hashes a bundle whose hash nobody remembers, in steps.
   struct StoreReading {
     std::unique_ptr<StoredBytes> bytes;
@@ -128,9 +134,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void CommitAtOnce();
   void BeginCommitting();
   void StepCommit();
-  void OnCommitStep(const absl::StatusOr<std::optional<Bundle>>& stored);
-  absl::Status KeepInSpool();
-  void ForgetUnkept(const absl::Status& why);
+  void OnCommitStep(const CommitStep& step);
+  static absl::Status KeepInSpool(Partial* unkept);
+  void OnUnkept(const absl::Status& stored, const absl::Status& kept);
   void OnStored(const Bundle& bundle);
   void OnConflict();
   void RetryCommit(const absl::Status& why);

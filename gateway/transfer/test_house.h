@@ -17,6 +17,7 @@
 #include "base/crc32c.h"
 #include "base/fake_executor.h"
 #include "base/random.h"
+#include "base/status.h"
 #include "base/status_matchers.h"
 #include "disk/fake_disk.h"
 #include "gateway/access/roster_source.h"
@@ -130,6 +131,39 @@ class TestStream {
  private:
   const std::shared_ptr<Ear> ear_;
   std::shared_ptr<Stream> stream_;
+};
+
+// A store that a test can keep from being opened.
+class HouseStore final : public Store {
+ public:
+  HouseStore(Disk& disk, const FileStoreOptions& options,
+             const absl::Status& opens)
+      : files_(disk, kStoreDirectory, options), opens_(opens) {}
+
+  absl::StatusOr<std::unique_ptr<StoreUpload>> Open(
+      const StoreSource& source) override {
+    RETURN_IF_ERROR(opens_);
+    return files_.Open(source);
+  }
+  std::string TargetOf(const StoreSource& source) const override {
+    return files_.TargetOf(source);
+  }
+  absl::StatusOr<std::vector<Bundle>> Find(
+      const RecordingName& name) const override {
+    return files_.Find(name);
+  }
+  absl::StatusOr<std::unique_ptr<StoredBytes>> Read(
+      const Bundle& bundle) const override {
+    return files_.Read(bundle);
+  }
+  absl::Status Keep(const Bundle& bundle) override {
+    return files_.Keep(bundle);
+  }
+  absl::Status Probe() const override { return files_.Probe(); }
+
+ private:
+  FileStore files_;
+  const absl::Status& opens_;
 };
 
 // The gateway: its disk stays, its process comes and goes.
@@ -307,19 +341,37 @@ class TestHouse {
   FakeDisk disk;
   FakeExecutor executor;
   SeededRandom random{7};
+  absl::Status store_opens;
+  // The task that runs is one of those that may wait for the disk.
+  bool waiter_runs = false;
 
  private:
+  struct Waiters final : Executor {
+    explicit Waiters(TestHouse& of) : house(of) {}
+    void Post(Task task) override {
+      house.executor.Post([this, task = std::move(task)]() mutable {
+        house.waiter_runs = true;
+        task();
+        house.waiter_runs = false;
+      });
+    }
+    void PostAfter(absl::Duration delay, Task task) override {
+      house.executor.PostAfter(delay, std::move(task));
+    }
+    TestHouse& house;
+  };
   struct Process {
     explicit Process(TestHouse& house)
         : spool(house.disk, kSpoolDirectory, house.random),
-          store(house.disk, kStoreDirectory, house.store_options_),
-          intake(spool, store, *house.roster_, house.executor, house.executor,
+          store(house.disk, house.store_options_, house.store_opens),
+          intake(spool, store, *house.roster_, house.executor, house.waiters_,
                  house.executor, house.random, house.intake_options_) {}
     Spool spool;
-    FileStore store;
+    HouseStore store;
     Intake intake;
   };
 
+  Waiters waiters_{*this};
   IntakeOptions intake_options_;
   FileStoreOptions store_options_;
   std::unique_ptr<RosterSource> roster_;
