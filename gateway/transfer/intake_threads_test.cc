@@ -108,11 +108,17 @@ class IntakeThreadsTest : public testing::Test {
     spool_ = MakeSpool();
     store_ = std::make_unique<FileStore>(disk_, "/store", FileStoreOptions{});
     intake_ = std::make_unique<Intake>(
-        *spool_, *store_, *roster_, pool_, pool_, clock_, random_,
+        *spool_, *store_, *roster_, workers_, waiters_, clock_, random_,
         IntakeOptions{.spool_reserve_bytes = 0,
                       .ack_every_bytes = 4000,
                       .ack_every = absl::Milliseconds(1)});
     EXPECT_OK(intake_->Recover());
+  }
+  // As the gateway's process ends.
+  ~IntakeThreadsTest() override {
+    intake_.reset();
+    workers_.Stop();
+    waiters_.Stop();
   }
   std::unique_ptr<Spool> MakeSpool() {
     return std::make_unique<Spool>(disk_, "/spool", random_);
@@ -159,7 +165,8 @@ class IntakeThreadsTest : public testing::Test {
   std::unique_ptr<RosterSource> roster_;
   std::unique_ptr<Spool> spool_;
   std::unique_ptr<FileStore> store_;
-  ThreadPool pool_{4};
+  ThreadPool workers_{4};
+  ThreadPool waiters_{4};
   std::unique_ptr<Intake> intake_;
   const Principal device_ =
       *Principal::Parse("spiffe://test/dock/s1/d1", "test");
@@ -181,6 +188,45 @@ TEST_F(IntakeThreadsTest, ManyDevicesAtOnceAreAllStored) {
   }
   for (std::thread& device : devices) device.join();
   EXPECT_EQ(stored, 80);
+}
+
+// Every way out of a commit and of a sync, on threads of two pools.
+TEST_F(IntakeThreadsTest, ManyDevicesAreAllStoredOnADiskThatFails) {
+  SeededRandom luck(1);
+  disk_.SetFault([&luck](const DiskOperation& operation) {
+    using Kind = DiskOperation::Kind;
+    if (luck.Next() % 20 != 0) return absl::OkStatus();
+    switch (operation.kind) {
+      case Kind::kLink:
+      case Kind::kWrite:
+        return absl::ResourceExhaustedError("disk full");
+      case Kind::kSync:
+      case Kind::kSyncDirectory:
+        return absl::DataLossError("medium error");
+      case Kind::kCreate:
+        return absl::UnavailableError("no descriptors");
+      default:
+        return absl::OkStatus();
+    }
+  });
+  std::vector<std::thread> devices;
+  std::atomic<int> stored{0};
+  for (int device = 0; device < 6; ++device) {
+    devices.emplace_back([this, device, &stored] {
+      for (int i = 0; i < 10; ++i) {
+        const RecordingName name = *RecordingName::Parse(
+            absl::StrCat("cam-", device % 3), absl::StrCat(device, "-", i));
+        const std::string footage = Footage(i % 2 ? 900 : 9000, i);
+        for (int j = 0; j < 1000 && !Bring(name, footage); ++j) {
+          std::this_thread::yield();
+        }
+        if (Stored(name) == footage) ++stored;
+      }
+    });
+  }
+  for (std::thread& device : devices) device.join();
+  disk_.SetFault(nullptr);
+  EXPECT_EQ(stored, 60);
 }
 
 TEST_F(IntakeThreadsTest, DevicesThatFightForOneRecordingStoreItOnce) {

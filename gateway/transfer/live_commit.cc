@@ -68,12 +68,13 @@ void LiveRecording::StepCommit() {
   house_->waiters.Post(
       [self = shared_from_this(), unkept = committing_->without_journal,
        upload = committing_->upload, finished = committing_->finished] {
-        const absl::Status synced =
+        absl::Status synced =
             unkept != nullptr ? unkept->SyncBytes() : absl::OkStatus();
         if (!synced.ok()) {
           upload->Abort();
-          return self->GoOn(
-              [self = self.get(), synced] { self->LoseTransfer(synced); });
+          return self->GoOn([self = self.get(), synced = std::move(synced)] {
+            self->LoseTransfer(synced);
+          });
         }
         CommitStep step = {upload->Commit(finished.size, finished.sha256), {}};
         if (!step.stored.ok()) step.kept = KeepInSpool(unkept.get());

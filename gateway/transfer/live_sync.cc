@@ -53,8 +53,7 @@ void LiveRecording::StartSync() {
   // Beside the strand: chunks go on being written, and the syncs of other
   // transfers run at the same time, so that the file system joins them.
   house_->waiters.Post([self = shared_from_this(), partial = partial_] {
-    absl::Status synced = partial->Sync();
-    self->GoOn([self = self.get(), partial, synced] {
+    self->GoOn([self = self.get(), partial, synced = partial->Sync()] {
       self->sync_running_ = false;
       if (self->partial_ == partial) return self->OnSynced(synced);
       // That transfer is gone; the one behind it had to wait.
