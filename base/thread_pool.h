@@ -23,8 +23,9 @@ class ThreadPool final : public Executor {
 
   void Post(Task task) override;
   void PostAfter(absl::Duration delay, Task task) override;
-  // Each turn costs a queue and perhaps a change of threads; so many chunks take
-  // a few milliseconds at the most. What takes longer goes through Post again.
+  // Each turn costs a queue and perhaps a change of threads; so many chunks
+  // take a few milliseconds at the most. What takes longer goes through Post
+  // again.
   int strand_tasks_per_turn() const override { return 8; }
 
  private:
