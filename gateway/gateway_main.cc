@@ -64,13 +64,20 @@ void KeepLargeBlocks() {
   mallopt(M_TOP_PAD, 1 << 20);
 }
 
-// Two descriptors a recording and one a connection: the usual 1024 would be
+// Three descriptors a recording and one a connection: the usual 1024 would be
 // the first bound that we meet.
-void RaiseDescriptorLimit() {
+void RaiseDescriptorLimit(int streams_max) {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+  const auto wanted = static_cast<uint64_t>(
+      4 * streams_max + 3 * limits::kIdleRecordingsMax + 256);
+  if (limit.rlim_max >= wanted) return;
+  Log(Severity::kWarning, "the limit of open files is low",
+      {{"limit", uint64_t{limit.rlim_max}},
+       {"wanted", wanted},
+       {"what_to_do", "raise LimitNOFILE, or lower limits.streams"}});
 }
 
 sigset_t StopSignals() {
@@ -283,7 +290,6 @@ int CheckCommand(const std::string& config_file) {
 
 int ServeCommand(const std::string& config_file, const std::string& port_file) {
   KeepLargeBlocks();
-  RaiseDescriptorLimit();
   std::signal(SIGPIPE, SIG_IGN);
   BlockStopSignals();
   PosixDisk disk;
@@ -291,6 +297,7 @@ int ServeCommand(const std::string& config_file, const std::string& port_file) {
   SystemRandom random;
   const auto settings = LoadSettings(disk, config_file, clock);
   if (!settings.ok()) return Complain(settings.status(), kExitConfiguration);
+  RaiseDescriptorLimit(settings->config.streams_max);
   for (const std::string& warning : settings->trust.warnings) {
     Log(Severity::kAlarm, "devices are refused", {{"reason", warning}});
   }

@@ -329,8 +329,9 @@ class Waiter final : public UploadObserver {
 TEST(GrpcLinkTest, AnUploadArrivesThroughManyCuts) {
   FakeGateway gateway;
   gateway.CutEvery(1'000'000);
-  std::string footage(10'000'000,
-                      'x');  // NOLINT(bugprone-string-constructor): it is meant
+  std::string footage;
+  footage.resize(10'000'000,
+                 'x');  // NOLINT(bugprone-string-constructor): it is meant
   for (size_t i = 0; i < footage.size(); i += 7) {
     footage[i] = static_cast<char>(i >> 3);
   }

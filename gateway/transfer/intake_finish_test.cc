@@ -560,6 +560,18 @@ TEST_F(IntakeFinishTest,
   }
 }
 
+TEST_F(IntakeFinishTest, ASyncThatFoundNoRoomLeftItsFileOnTheFullDisk) {
+  const std::string footage = Footage(6000);
+  const size_t before = house.InSpool().size();
+  house.Fail(Kind::kSync, absl::ResourceExhaustedError("no space"), ".bytes");
+  auto stream = house.Bring(Recording(), footage);
+  EXPECT_EQ(stream->Last<Pause>()->reason, Pause::Reason::kSpoolFull);
+  EXPECT_THAT(house.InSpool(".aside"), IsEmpty());
+  EXPECT_EQ(house.InSpool().size(), before);
+  house.FailNoMore();
+  ExpectCanBeBrought(Recording(), footage);
+}
+
 // A large one that came faster than its first Ack; the sync before the second
 // step of its commit fails, when it is linked and not verified yet.
 TEST_F(IntakeFinishTest, TransferLostBetweenStepsLeftWhatNobodyHadVerified) {

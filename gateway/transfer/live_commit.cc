@@ -73,7 +73,7 @@ void LiveRecording::StepCommit() {
         if (!synced.ok()) {
           upload->Abort();
           return self->GoOn([self = self.get(), synced = std::move(synced)] {
-            self->LoseTransfer(synced);
+            self->OnUnsynced(synced);
           });
         }
         CommitStep step = {upload->Commit(finished.size, finished.sha256), {}};
@@ -82,6 +82,14 @@ void LiveRecording::StepCommit() {
           self->OnCommitStep(step);
         });
       });
+}
+
+// The bytes of what has no journal are not durable. Where there was no room, it
+// makes some.
+void LiveRecording::OnUnsynced(const absl::Status& why) {
+  committing_->upload = nullptr;
+  if (absl::IsResourceExhausted(why)) return OnUnkept(absl::OkStatus(), why);
+  LoseTransfer(why);
 }
 
 void LiveRecording::OnCommitStep(const CommitStep& step) {

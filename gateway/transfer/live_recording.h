@@ -136,6 +136,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void StepCommit();
   void OnCommitStep(const CommitStep& step);
   static absl::Status KeepInSpool(Partial* unkept);
+  void OnUnsynced(const absl::Status& why);
   void OnUnkept(const absl::Status& stored, const absl::Status& kept);
   void OnStored(const Bundle& bundle);
   void OnConflict();

@@ -8,6 +8,8 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "absl/strings/str_cat.h"
+
 namespace schleuse {
 
 std::unique_ptr<Process> Process::Start(
@@ -23,7 +25,7 @@ std::unique_ptr<Process> Process::Start(
     }
   }
   for (const auto& [name, value] : environment) {
-    variables.push_back(name + "=" + value);
+    variables.push_back(absl::StrCat(name, "=", value));
   }
   std::vector<char*> arguments, variable_pointers;
   for (const std::string& word : words) {

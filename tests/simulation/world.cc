@@ -58,7 +58,7 @@ std::string Outcome::Report() const {
 }
 
 struct World::Gateway {
-  Gateway(World& world)
+  explicit Gateway(World& world)
       : spool(world.disk_, kSpool, world.random_),
         store(world.disk_, kStore,
               {.read_back = world.random_.Next() % 4 == 0}),
