@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -15,6 +16,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/random.h"
 #include "base/status_matchers.h"
 #include "disk/disk.h"
 #include "disk/fake_disk.h"
@@ -245,6 +247,51 @@ TEST_P(DiskContractTest, ACordOfManyPiecesIsWrittenWhole) {
   ASSERT_OK(file->Write(5, cord));
   EXPECT_THAT(file->Size(), IsOkAndHolds(5 + expected.size()));
   EXPECT_THAT(file->Read(5, expected.size()), IsOkAndHolds(expected));
+}
+
+// Small and large ones, over each other and over other writes, read meanwhile.
+TEST_P(DiskContractTest, WholeBlocksAreReadAsAnyOtherWrite) {
+  constexpr uint64_t kBlock = File::kBlockBytes;
+  constexpr uint64_t kBlocksMax = 256;
+  const std::unique_ptr<char, void (*)(void*)> memory(
+      static_cast<char*>(std::aligned_alloc(kBlock, kBlocksMax * kBlock)),
+      std::free);
+  ASSERT_OK_AND_ASSIGN(const auto file, disk_.Create(Path("f")));
+  std::string all;
+  SeededRandom random(5);
+  for (int i = 0; i < 60; ++i) {
+    const uint64_t blocks = 1 + random.Next() % (i % 2 == 0 ? kBlocksMax : 4);
+    const uint64_t offset = random.Next() % (all.size() / kBlock + 2) * kBlock;
+    std::memset(memory.get(), 'a' + i, blocks * kBlock);
+    const absl::string_view bytes(memory.get(), blocks * kBlock);
+    ASSERT_OK(file->WriteBlocks(offset, bytes));
+    all.resize(std::max(all.size(), offset + bytes.size()), '\0');
+    all.replace(offset, bytes.size(), bytes.data(), bytes.size());
+    const uint64_t at = random.Next() % all.size();
+    ASSERT_OK(file->Write(at, "x"));
+    all[at] = 'x';
+    if (i % 7 == 0) {
+      ASSERT_OK(file->Sync());
+    }
+    ASSERT_OK_AND_ASSIGN(const std::string read, file->Read(0, all.size()));
+    ASSERT_TRUE(read == all) << i;
+  }
+}
+
+TEST_P(DiskContractTest, WhatIsNotWholeBlocksIsNotWrittenAsSuch) {
+  constexpr uint64_t kBlock = File::kBlockBytes;
+  const std::unique_ptr<char, void (*)(void*)> memory(
+      static_cast<char*>(std::aligned_alloc(kBlock, 2 * kBlock)), std::free);
+  std::memset(memory.get(), 'a', 2 * kBlock);
+  ASSERT_OK_AND_ASSIGN(const auto file, disk_.Create(Path("f")));
+  const auto write = [&](uint64_t offset, uint64_t from, uint64_t size) {
+    return file->WriteBlocks(offset,
+                             absl::string_view(memory.get() + from, size));
+  };
+  EXPECT_THAT(write(1, 0, kBlock), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(write(0, 1, kBlock), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(write(0, 0, kBlock - 1), StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(file->Size(), IsOkAndHolds(0u));
 }
 
 TEST_P(DiskContractTest, TruncateCutsAndExtendsWithZeros) {

@@ -15,11 +15,17 @@ void NameSyncs::Leave(const std::string& directory) {
   if (--place->second.users == 0) directories_.erase(place);
 }
 
-absl::Status NameSyncs::Sync(const std::string& directory, uint64_t number) {
+uint64_t NameSyncs::NextSync(const std::string& directory) {
+  MutexLock lock(mutex_);
+  return directories_.find(directory)->second.begun + 1;
+}
+
+absl::Status NameSyncs::Sync(const std::string& directory, uint64_t number,
+                             uint64_t needed) {
   MutexLock lock(mutex_);
   Directory& of = directories_.find(directory)->second;
   // A sync that is running now began before our last change, perhaps.
-  const uint64_t needed = of.begun + 1;
+  if (needed == 0) needed = of.begun + 1;
   while (true) {
     if (number <= of.lost) return absl::Status(of.loss_code, of.loss_message);
     if (of.good_begun >= needed) return absl::OkStatus();

@@ -43,21 +43,30 @@ class NameSyncs {
     Change(Change&& other) noexcept
         : syncs_(other.syncs_),
           directory_(std::move(other.directory_)),
-          number_(other.number_) {
+          number_(other.number_),
+          needed_(other.needed_) {
       other.syncs_ = nullptr;
     }
     Change& operator=(Change&&) = delete;
 
-    // Behind the last change: makes all of them durable. OK may be asked again.
+    // Behind the last change, where something else is done before Sync: that is
+    // content with any sync that began meanwhile.
+    void Made() { needed_ = syncs_->NextSync(directory_); }
+
+    // Behind the last change: makes all of them durable. May be asked again,
+    // for changes made since.
     //   Unavailable  nothing was tried; ask again
     //   others       as Disk::SyncDirectory, also if it was another thread's
     //                sync that failed: take back what was changed
-    absl::Status Sync() { return syncs_->Sync(directory_, number_); }
+    absl::Status Sync() {
+      return syncs_->Sync(directory_, number_, std::exchange(needed_, 0));
+    }
 
    private:
     NameSyncs* syncs_;  // nullptr: moved away
     std::string directory_;
     uint64_t number_;
+    uint64_t needed_ = 0;  // the sync that covers all, or one after it; 0: next
   };
 
  private:
@@ -78,7 +87,10 @@ class NameSyncs {
 
   uint64_t Enter(absl::string_view directory);
   void Leave(const std::string& directory);
-  absl::Status Sync(const std::string& directory, uint64_t number);
+  // The number of the sync that would begin now.
+  uint64_t NextSync(const std::string& directory);
+  absl::Status Sync(const std::string& directory, uint64_t number,
+                    uint64_t needed);
 
   Disk& disk_;
   Mutex mutex_;

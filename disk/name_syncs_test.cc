@@ -51,6 +51,39 @@ TEST(NameSyncsTest, EachChangeBehindTheLastSyncNeedsAnother) {
   EXPECT_EQ(disk.syncs(), 2);
 }
 
+TEST(NameSyncsTest, ASyncOfAnothersBehindOurChangeServesUsToo) {
+  FakeDisk disk;
+  NameSyncs syncs(disk);
+  NameSyncs::Change ours(syncs, "/");
+  NameSyncs::Change other(syncs, "/");
+  ASSERT_OK(disk.Create("/f"));
+  ours.Made();
+  ASSERT_OK(other.Sync());
+  ASSERT_OK(ours.Sync());
+  EXPECT_EQ(disk.syncs(), 1);
+  // Once: what is changed from now on needs its own.
+  ASSERT_OK(disk.Create("/g"));
+  ASSERT_OK(ours.Sync());
+  EXPECT_EQ(disk.syncs(), 2);
+  disk.CutPower();
+  disk.RestorePower();
+  EXPECT_OK(disk.Stat("/f"));
+  EXPECT_OK(disk.Stat("/g"));
+}
+
+TEST(NameSyncsTest, ASyncThatFailedBehindOurChangeIsHeardOf) {
+  FakeDisk disk;
+  NameSyncs syncs(disk);
+  NameSyncs::Change ours(syncs, "/");
+  NameSyncs::Change other(syncs, "/");
+  ASSERT_OK(disk.Create("/f"));
+  ours.Made();
+  FailNextSync(disk, absl::DataLossError("medium error"));
+  EXPECT_THAT(other.Sync(), StatusIs(StatusCode::kDataLoss));
+  EXPECT_OK(NameSyncs::Change(syncs, "/").Sync());
+  EXPECT_THAT(ours.Sync(), StatusIs(StatusCode::kDataLoss));
+}
+
 // The failed sync of one loses the names of the other, whose own sync would say
 // OK.
 TEST(NameSyncsTest, LossThatAnotherMetIsHeardOfByAllWhoChangedSomething) {

@@ -124,14 +124,21 @@ class FileStore::Upload final : public StoreUpload {
       reading_ = Reading{.bundle = found.front(), .linked_here = false};
       return std::nullopt;
     }
-    RETURN_IF_ERROR(store_.MakeDirectoryOf(source_.name));
+    ASSIGN_OR_RETURN(NameSyncs::Change made,
+                     store_.MakeDirectoryOf(source_.name));
     const Bundle bundle = {.location = store_.TargetOf(source_), .size = size};
     Failpoint("store.linking");
     // A link and not a rename: the bytes never lose the name that is durable
     // before the new one is (docs/decisions/0003).
-    RETURN_IF_ERROR(store_.disk_.Link(source_.path, bundle.location));
+    const absl::Status linked =
+        store_.disk_.Link(source_.path, bundle.location);
+    if (!linked.ok()) {
+      store_.disk_.RemoveDirectory(directory_).IgnoreError();
+      return linked;
+    }
     Failpoint("store.linked");
     absl::Status kept = store_.disk_.SyncDirectory(directory_);
+    if (kept.ok()) kept = made.Sync();
     if (kept.ok()) kept = CheckSize(bundle);
     if (!kept.ok()) {
       RETURN_IF_ERROR(TakeBack(bundle.location));
@@ -197,8 +204,10 @@ class FileStore::Upload final : public StoreUpload {
     if (!ours) return NotOursToMakeAnew(location);
     RETURN_IF_ERROR(store_.disk_.Remove(location));
     store_.disk_.RemoveDirectory(directory_).IgnoreError();
-    RETURN_IF_ERROR(store_.MakeDirectoryOf(source_.name));
-    return store_.disk_.Link(source_.path, location);
+    ASSIGN_OR_RETURN(NameSyncs::Change made,
+                     store_.MakeDirectoryOf(source_.name));
+    RETURN_IF_ERROR(store_.disk_.Link(source_.path, location));
+    return made.Sync();
   }
 
   static absl::Status OtherBytes(const Bundle& bundle) {
@@ -245,12 +254,11 @@ std::string FileStore::TargetOf(const StoreSource& source) const {
                   absl::StrCat(kBytesPrefix, source.extension));
 }
 
-absl::Status FileStore::MakeDurably(absl::string_view directory) {
-  NameSyncs::Change names(name_syncs_, ParentOf(directory));
+absl::StatusOr<NameSyncs::Change> FileStore::Make(absl::string_view directory) {
+  NameSyncs::Change name(name_syncs_, ParentOf(directory));
   absl::Status made = disk_.MakeDirectory(directory);
   // An empty one may be left from a process that died before this sync, or
-  // behind its failure: made anew, it can be synced. Where there is something
-  // in it the sync had succeeded.
+  // behind its failure: made anew, it can be synced.
   if (absl::IsAlreadyExists(made)) {
     const absl::Status removed = disk_.RemoveDirectory(directory);
     if (absl::IsDataLoss(removed) || absl::IsUnavailable(removed)) {
@@ -259,9 +267,8 @@ absl::Status FileStore::MakeDurably(absl::string_view directory) {
     if (removed.ok()) made = disk_.MakeDirectory(directory);
   }
   if (!made.ok() && !absl::IsAlreadyExists(made)) return made;
-  const absl::Status synced = names.Sync();
-  if (!synced.ok()) disk_.RemoveDirectory(directory).IgnoreError();
-  return synced;
+  name.Made();
+  return name;
 }
 
 absl::Status FileStore::MakeCameraDirectory(absl::string_view camera) {
@@ -276,26 +283,31 @@ absl::Status FileStore::MakeCameraDirectory(absl::string_view camera) {
   if (is_durable()) return absl::OkStatus();
   // Its parent is the root, which is never made here: one that is gone must not
   // come back empty below a missing mount.
-  RETURN_IF_ERROR(MakeDurably(camera));
+  ASSIGN_OR_RETURN(NameSyncs::Change made, Make(camera));
+  if (const absl::Status synced = made.Sync(); !synced.ok()) {
+    disk_.RemoveDirectory(camera).IgnoreError();
+    return synced;
+  }
   MutexLock lock(mutex_);
   if (durable_cameras_.size() >= kDurableCamerasMax) durable_cameras_.clear();
   durable_cameras_.emplace(camera);
   return absl::OkStatus();
 }
 
-absl::Status FileStore::MakeDirectoryOf(const RecordingName& name) {
+absl::StatusOr<NameSyncs::Change> FileStore::MakeDirectoryOf(
+    const RecordingName& name) {
   const std::string directory = DirectoryOf(name);
   const std::string camera = ParentOf(directory);
   RETURN_IF_ERROR(MakeCameraDirectory(camera));
-  const absl::Status made = MakeDurably(directory);
-  if (!absl::IsNotFound(made)) return made;
+  absl::StatusOr<NameSyncs::Change> made = Make(directory);
+  if (!absl::IsNotFound(made.status())) return made;
   // Somebody removed the camera's directory that we remember.
   {
     MutexLock lock(mutex_);
     durable_cameras_.erase(camera);
   }
   RETURN_IF_ERROR(MakeCameraDirectory(camera));
-  return MakeDurably(directory);
+  return Make(directory);
 }
 
 bool FileStore::IsDoubted(absl::string_view location) {

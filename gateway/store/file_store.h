@@ -52,11 +52,12 @@ class FileStore final : public Store {
   // commit may take back, no other shall find and call stored.
   class Names;
   std::string DirectoryOf(const RecordingName& name) const;
-  // Makes a directory and its name durable; leaves none that may not be so.
-  absl::Status MakeDurably(absl::string_view directory);
-  // Makes a camera's directory and its name durable, once a process.
+  // Makes a directory, whose name is durable once the change is synced.
+  absl::StatusOr<NameSyncs::Change> Make(absl::string_view directory);
+  // Makes a camera's directory and its name durable, once a process; leaves
+  // none that may not be so.
   absl::Status MakeCameraDirectory(absl::string_view camera);
-  absl::Status MakeDirectoryOf(const RecordingName& name);
+  absl::StatusOr<NameSyncs::Change> MakeDirectoryOf(const RecordingName& name);
   // Whether a sync of a name at `location` failed, so that no later one counts.
   bool IsDoubted(absl::string_view location);
   void SetDoubt(absl::string_view location, bool doubted);
