@@ -32,7 +32,7 @@ class ThreadPool final : public Executor {
   // Shared with the calls of Post that are under way: behind one of them its
   // task may have run, and the pool be gone.
   struct Inside;
-  static void Work(Inside& inside);
+  static void Work(Inside& inside, int number);
 
   const std::shared_ptr<Inside> inside_;
   std::vector<std::thread> threads_;

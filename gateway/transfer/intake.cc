@@ -181,8 +181,9 @@ void Stream::OnBadMessage(absl::string_view what_is_wrong) {
 
 void Stream::OnClosed() {
   inside_->ended = true;
-  if (inside_->live == nullptr) return;
-  std::exchange(inside_->live, nullptr)->Detach(shared_from_this());
+  const auto live = std::exchange(inside_->live, nullptr);
+  if (live == nullptr || inside_->left.exchange(true)) return;
+  live->Detach(shared_from_this());
 }
 
 // --- Intake ------------------------------------------------------------------

@@ -102,6 +102,8 @@ struct Stream::Inside {
   std::optional<DeviceCounted> counted = {};
 
   std::atomic<bool> ended{false};
+  // It holds its recording no more: whoever sets this counts one holder less.
+  std::atomic<bool> left{false};
   Mutex mutex{};
   uint64_t queued_bytes ABSL_GUARDED_BY(mutex) = 0;
   bool reading_stopped ABSL_GUARDED_BY(mutex) = false;

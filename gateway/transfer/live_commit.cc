@@ -159,9 +159,7 @@ void LiveRecording::OnStored(const Bundle& bundle) {
        {"sha256", finished.sha256.ToHex()}});
   // A stream that has not declared anything yet will, and is answered then.
   if (current_ != nullptr && current_asked_) {
-    current_->inside_->Send(
-        Stored{.size = finished.size, .sha256 = finished.sha256});
-    End({.status = absl::OkStatus()});
+    SayStored({.size = finished.size, .sha256 = finished.sha256});
   }
   Failpoint("gateway.stored_sent");
   const absl::Status removed = house_->spool.Remove(name_, id);
@@ -293,9 +291,7 @@ void LiveRecording::AnswerFromStore(const Finish& finish) {
     finish_.reset();
     if (!same) return End(StreamEnd::OtherBytesStored(in_store_->sha256));
     if (current_ == nullptr) return;
-    current_->inside_->Send(
-        Stored{.size = finish.size, .sha256 = finish.sha256});
-    return End({.status = absl::OkStatus()});
+    return SayStored({.size = finish.size, .sha256 = finish.sha256});
   }
   if (store_reading_) return;
   absl::StatusOr<std::unique_ptr<StoredBytes>> bytes =

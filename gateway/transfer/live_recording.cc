@@ -131,6 +131,17 @@ void LiveRecording::End(StreamEnd end) {
   current_->inside_->End(end);
 }
 
+void LiveRecording::SayStored(const Stored& stored) {
+  current_->inside_->Send(stored);
+  End({.status = absl::OkStatus()});
+  {
+    MutexLock lock(newest_mutex_);
+    if (newest_ == current_) newest_ = nullptr;
+  }
+  if (!current_->inside_->left.exchange(true)) ++leaves_;
+  current_ = nullptr;
+}
+
 void LiveRecording::PauseStream(Pause::Reason reason) {
   if (current_ == nullptr) return;
   const absl::Duration retry_after = house_->options.pause;

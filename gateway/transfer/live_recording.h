@@ -101,6 +101,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   TransferView View() const;
   void End(StreamEnd end);
   void PauseStream(Pause::Reason reason);
+  // Says Stored, and lets go of the stream: that its call is over need not be
+  // heard of here.
+  void SayStored(const Stored& stored);
 
   // live_sync.cc: durability
   void SyncSoon();
