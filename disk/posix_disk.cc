@@ -24,8 +24,6 @@ namespace {
 
 // Pieces handed to one pwritev; the kernel takes up to 1024.
 constexpr int kPiecesMax = 64;
-// Blocks up to so many bytes go through the page cache after all.
-constexpr uint64_t kCachedBytesMax = 128 * 1024;
 constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
 
 // Calls again what a signal interrupted.
@@ -99,8 +97,6 @@ class PosixFile final : public File {
   absl::Status WriteBlocks(uint64_t offset, absl::string_view bytes) override {
     RETURN_IF_ERROR(CheckBlocks(offset, bytes));
     RETURN_IF_ERROR(CheckWritable(offset, bytes.size()));
-    // A few wait for the disk with their sync, once instead of twice.
-    if (bytes.size() <= kCachedBytesMax) return Write(offset, bytes);
     if (!direct_tried_) {
       direct_tried_ = true;
       if (auto direct = OpenDirect(descriptor_.get())) {
