@@ -55,8 +55,8 @@ How:
   --parallel N           recordings at the same time, 1 to 64 (default 4)
   --connections N        connections to spread them over, 1 to 16 (default: as
                          many as --parallel, but not more than 4)
-  --chunk-kib N          footage in one message, 1 to 1024 KiB (default 256;
-                         over radio 16 to 64)
+  --chunk-kib N          most footage in one message, 1 to 1024 KiB (default
+                         1024; over radio 16 to 64); a slow link gets less
   --retry-for DURATION   give up after so long without progress, as 90s, 5m or
                          2h (default: never)
   --backoff-initial DURATION, --backoff-max DURATION
@@ -303,7 +303,7 @@ class Parser {
   std::string camera_;
   std::optional<std::string> recording_;
   std::optional<int> connections_;
-  int chunk_kib_ = 256;
+  int chunk_kib_ = 1024;
   std::vector<std::string> files_;
   std::map<std::string, Reader> readers_;
   std::map<std::string, bool*> switches_;

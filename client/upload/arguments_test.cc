@@ -33,7 +33,7 @@ TEST(ArgumentsTest, TheLeastIsEnough) {
   EXPECT_EQ(arguments.recordings[0].name.ToString(), "cam-1/a_b.mp4");
   EXPECT_EQ(arguments.parallel, 4);
   EXPECT_EQ(arguments.connections, 4);
-  EXPECT_EQ(arguments.upload.chunk_bytes, 256u * 1024);
+  EXPECT_EQ(arguments.upload.chunk_bytes, 1024u * 1024);
   EXPECT_EQ(arguments.upload.retry_for, absl::InfiniteDuration());
   EXPECT_EQ(arguments.priority, Priority::kNormal);
   EXPECT_FALSE(arguments.json);

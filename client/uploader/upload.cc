@@ -13,6 +13,13 @@ namespace {
 
 // One step of hashing what was not read on its way out: about a millisecond.
 constexpr uint64_t kCatchUpBytes = 1 << 20;
+// Chunks begin at this size. One that the link took within kQuick is followed
+// by larger ones, one that took longer than kSlow by smaller ones: the stall
+// limit counts from chunk to chunk.
+constexpr uint64_t kFirstChunkBytes = 256 * 1024;
+constexpr uint64_t kLeastChunkBytes = 16 * 1024;
+constexpr absl::Duration kQuick = absl::Milliseconds(200);
+constexpr absl::Duration kSlow = absl::Seconds(4);
 // Begins that ended by a takeover, with no progress in between, before we
 // believe that two programs upload the same recording.
 constexpr int kTakeoversMax = 5;
@@ -133,6 +140,7 @@ void Upload::OnSent(uint64_t stream) {
   switch (std::exchange(stream_.sending, Sending::kNothing)) {
     case Sending::kChunk:
       Failpoint("client.chunk_sent");
+      FitChunksToLink(stream_.moved - stream_.chunk_given);
       break;
     case Sending::kFinish:
     case Sending::kBegin:
@@ -166,10 +174,13 @@ void Upload::On(const Ready& ready) {
   }
   Stream& stream = stream_;
   stream.credit = ready.credit_bytes;
-  stream.chunk_bytes = std::min(options_.chunk_bytes, limits::kChunkBytesMax);
+  stream.chunk_bytes_max =
+      std::min(options_.chunk_bytes, limits::kChunkBytesMax);
   if (ready.chunk_bytes_max > 0) {
-    stream.chunk_bytes = std::min(stream.chunk_bytes, ready.chunk_bytes_max);
+    stream.chunk_bytes_max =
+        std::min(stream.chunk_bytes_max, ready.chunk_bytes_max);
   }
+  stream.chunk_bytes = std::min(kFirstChunkBytes, stream.chunk_bytes_max);
   const uint64_t early = stream.end - stream.begin;
   // What was sent ahead was not needed, or is of no use.
   if (ready.already_stored || ready.offset != stream.begin) {
@@ -340,10 +351,23 @@ void Upload::SendNext() {
   stream_.held = std::max(stream_.held, stream_.end);
   progress_.sent += chunk.data.size();
   stream_.sending = Sending::kChunk;
-  ack_delays_.Sent(stream_.end, clock_.Now());
+  stream_.chunk_given = clock_.Now();
+  ack_delays_.Sent(stream_.end, stream_.chunk_given);
   link_.Send(std::move(chunk),
              MayFinish() ? Link::Next::kFollows : Link::Next::kUnknown);
   Report();
+}
+
+void Upload::FitChunksToLink(absl::Duration taken_after) {
+  if (phase_ == Phase::kConnecting) return;
+  if (taken_after <= kQuick) {
+    stream_.chunk_bytes =
+        std::min(stream_.chunk_bytes * 2, stream_.chunk_bytes_max);
+  } else if (taken_after > kSlow) {
+    stream_.chunk_bytes =
+        std::min(std::max(stream_.chunk_bytes / 2, kLeastChunkBytes),
+                 stream_.chunk_bytes);
+  }
 }
 
 // Without a wait for Ready, if all of the recording went ahead of it.

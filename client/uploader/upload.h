@@ -27,9 +27,10 @@
 namespace schleuse::client {
 
 struct UploadOptions {
-  // Data of one chunk, in bytes: 128 KiB to 1 MiB suit docks, 16 to 64 KiB
-  // radios. The gateway may ask for less.
-  uint64_t chunk_bytes = 256 * 1024;
+  // Data of one chunk at most, in bytes: 1 MiB suits docks, 16 to 64 KiB
+  // radios. The gateway may ask for less, and a slow link gets less, so that
+  // what moves on it is seen to move.
+  uint64_t chunk_bytes = 1 << 20;
   // Data sent behind Begin before Ready has come, in bytes.
   uint64_t early_bytes = limits::kEarlyBytesMax;
   // Waits before trying again: uniform between zero and a bound that doubles
@@ -158,7 +159,9 @@ class Upload final : public LinkEvents {
     uint64_t end = 0;    // of the last chunk sent: where the next one begins
     uint64_t held = 0;   // the gateway can have bytes up to here, no further
     uint64_t credit = 0;
-    uint64_t chunk_bytes = 0;
+    uint64_t chunk_bytes = 0;      // of the next chunk, at most
+    uint64_t chunk_bytes_max = 0;  // as the options and Ready say
+    absl::Time chunk_given;        // when the last chunk went to the link
     bool already_stored = false;
     bool finish_sent = false;  // and nothing was asked for again since
     int rewinds = 0;
@@ -181,6 +184,7 @@ class Upload final : public LinkEvents {
   void SendNext();
   bool MayFinish() const;
   void Prepare();
+  void FitChunksToLink(absl::Duration taken_after);
   uint64_t Sendable() const;
   void SendFinish();
   uint64_t HashTarget() const;

@@ -406,6 +406,31 @@ TEST(UploadTest, KeepsToTheLargestChunkThatTheGatewayTakes) {
   EXPECT_EQ(world.link.end(), kMiB);
 }
 
+// With 1 MiB in one message, a link of 8 KiB/s seemed to stall.
+TEST(UploadTest, ChunksFitTheLink) {
+  World world(Footage(8 * kMiB), {.early_bytes = 0});
+  world.link.takes_at_once = false;
+  world.Start();
+  world.link.Take();
+  world.Run();
+  world.Say(ReadyAt(0));
+  const auto next_after = [&](absl::Duration time) {
+    world.Pass(time);
+    world.link.Take();
+    world.Run();
+    return world.link.chunks.back().data.size();
+  };
+  EXPECT_EQ(world.link.chunks.back().data.size(), 256 * kKiB);
+  // One is prepared ahead.
+  EXPECT_EQ(next_after(absl::ZeroDuration()), 256 * kKiB);
+  EXPECT_EQ(next_after(absl::ZeroDuration()), 512 * kKiB);
+  EXPECT_EQ(next_after(absl::ZeroDuration()), kMiB);
+  EXPECT_EQ(next_after(absl::Seconds(1)), kMiB);
+  for (const uint64_t size : {512, 256, 128, 64, 32, 16, 16}) {
+    EXPECT_EQ(next_after(absl::Seconds(30)), size * kKiB);
+  }
+}
+
 TEST(UploadTest, KeepsToItsOwnChunkSizeForRadios) {
   UploadOptions options;
   options.chunk_bytes = 16 * kKiB;
@@ -424,7 +449,7 @@ TEST(UploadTest, PreparesTheNextChunkWhileTheLastIsOnItsWay) {
   world.link.takes_at_once = false;
   world.Say(ReadyAt(0));
   EXPECT_THAT(world.link.chunks, SizeIs(1));
-  EXPECT_EQ(world.source.bytes_read, 2 * options.chunk_bytes);
+  EXPECT_EQ(world.source.bytes_read, 2 * 256 * kKiB);
 }
 
 // --- credit -----------------------------------------------------------------
@@ -508,6 +533,7 @@ TEST(UploadTest, NoCreditAtAllIsAStallNotACrash) {
 
 TEST(UploadTest, RewindSendsAgainAndHashesOnce) {
   UploadOptions options;
+  options.chunk_bytes = 256 * kKiB;
   options.early_bytes = 0;
   World world(Footage(4 * kMiB), options);
   world.Start();
@@ -818,7 +844,7 @@ TEST(UploadTest, ChunkBytesMaxOfZeroOrMoreThanAChunkMayHoldIsNotObeyed) {
     Ready ready = ReadyAt(0, ~uint64_t{0});
     ready.chunk_bytes_max = said;
     world.Say(ready);
-    EXPECT_THAT(world.link.chunks, SizeIs(3)) << said;
+    EXPECT_EQ(world.link.end(), 3 * kMiB) << said;
     EXPECT_EQ(world.source.longest_read, kMiB);
   }
 }

@@ -153,7 +153,7 @@ struct ReplyFiller {
     v1::Ready& out = *proto.mutable_ready();
     if (ready.transfer_id) out.set_transfer_id(ready.transfer_id->ToString());
     out.set_offset(ready.offset);
-    out.set_chunk_bytes_max(limits::kChunkBytesMax);
+    out.set_chunk_bytes_max(ready.chunk_bytes_max);
     out.set_credit_bytes(ready.credit_bytes);
     out.set_ack_every_bytes(ready.ack_every_bytes);
     out.set_ack_every_millis(absl::ToInt64Milliseconds(ready.ack_every));

@@ -160,13 +160,14 @@ TEST(ConvertTest, RepliesComeThroughWhole) {
                        TransferId::Parse("0123456789abcdef0123456789abcdef"));
   const v1::UploadReply ready = ToProto(Ready{.transfer_id = id,
                                               .offset = 1,
+                                              .chunk_bytes_max = 5,
                                               .credit_bytes = 2,
                                               .ack_every_bytes = 3,
                                               .ack_every = absl::Seconds(4),
                                               .already_stored = true});
   EXPECT_EQ(ready.ready().transfer_id(), id.ToString());
   EXPECT_EQ(ready.ready().offset(), 1u);
-  EXPECT_EQ(ready.ready().chunk_bytes_max(), limits::kChunkBytesMax);
+  EXPECT_EQ(ready.ready().chunk_bytes_max(), 5u);
   EXPECT_EQ(ready.ready().credit_bytes(), 2u);
   EXPECT_EQ(ready.ready().ack_every_bytes(), 3u);
   EXPECT_EQ(ready.ready().ack_every_millis(), 4000u);

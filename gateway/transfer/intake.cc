@@ -19,6 +19,10 @@ uint64_t IntakeInside::CreditBytes() const {
                     limits::kCreditBytesMin, limits::kCreditBytesMax);
 }
 
+uint64_t IntakeInside::ChunkBytesMax() const {
+  return std::min(CreditBytes() / 8, limits::kChunkBytesMax);
+}
+
 void IntakeInside::Say(Severity severity, absl::string_view event,
                        std::initializer_list<LogField> fields) {
   std::optional<uint64_t> left_out;

@@ -76,6 +76,9 @@ struct IntakeInside {
 
   // The share of the memory that a stream may have in flight.
   uint64_t CreditBytes() const;
+  // Large chunks are cheap, but each takes its memory as long as it is received:
+  // a stream has several of them within its credit.
+  uint64_t ChunkBytesMax() const;
 
   // Log, for what a peer or a broken disk can make us say again and again.
   void Say(Severity severity, absl::string_view event,

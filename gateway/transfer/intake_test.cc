@@ -394,18 +394,22 @@ TEST_F(IntakeTest, StreamThatEndedWithAFullQueueIsWorkedOffToo) {
 TEST_F(IntakeTest, CreditIsSharedAndStaysWithinItsBounds) {
   Restart({.credit_bytes_total = 8 * limits::kChunkBytesMax,
            .spool_reserve_bytes = 0});
-  std::vector<uint64_t> credits;
+  std::vector<uint64_t> credits, chunks;
   std::vector<std::shared_ptr<TestStream>> streams;
   for (int i = 0; i < 20; ++i) {
     streams.push_back(house.Begin(Recording(absl::StrCat("r", i))));
     const Ready ready = *streams.back()->Last<Ready>();
     credits.push_back(ready.credit_bytes);
+    chunks.push_back(ready.chunk_bytes_max);
     EXPECT_LT(ready.ack_every_bytes, ready.credit_bytes)
         << "else a device waits for an Ack that does not come";
   }
   EXPECT_EQ(credits.front(), 8 * limits::kChunkBytesMax);
   EXPECT_EQ(credits[1], 4 * limits::kChunkBytesMax);
   EXPECT_EQ(credits.back(), limits::kCreditBytesMin);
+  EXPECT_EQ(chunks.front(), limits::kChunkBytesMax);
+  EXPECT_EQ(chunks[1], limits::kChunkBytesMax / 2);
+  EXPECT_EQ(chunks.back(), limits::kCreditBytesMin / 8);
   Restart({.credit_bytes_total = uint64_t{1} << 40});
   EXPECT_EQ(house.Begin(Recording())->Last<Ready>()->credit_bytes,
             limits::kCreditBytesMax);

@@ -49,6 +49,7 @@ struct Finish {
 struct Ready {
   std::optional<TransferId> transfer_id = {};  // absent if it is stored already
   uint64_t offset;
+  uint64_t chunk_bytes_max;  // asked for; the gateway takes larger ones
   uint64_t credit_bytes;
   uint64_t ack_every_bytes;
   absl::Duration ack_every;
