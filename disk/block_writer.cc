@@ -17,30 +17,35 @@ uint64_t WholeBlocks(uint64_t bytes) { return bytes - bytes % kBlockBytes; }
 
 }  // namespace
 
+size_t BlockBuffers::KindOf(uint64_t bytes) {
+  return static_cast<size_t>(
+      std::lower_bound(std::begin(kSizes), std::end(kSizes) - 1, bytes) -
+      std::begin(kSizes));
+}
+
 BlockBuffers::Buffer BlockBuffers::Take(uint64_t bytes) {
-  const bool small = bytes <= kSmallBytes;
+  const size_t kind = KindOf(bytes);
   {
     MutexLock lock(mutex_);
-    std::vector<Buffer>& kept = small ? small_ : large_;
+    std::vector<Buffer>& kept = kept_[kind];
     if (!kept.empty()) {
       Buffer buffer = std::move(kept.back());  // the warmest
       kept.pop_back();
       return buffer;
     }
   }
-  const uint64_t capacity = small ? kSmallBytes : kLargeBytes;
-  auto* memory = static_cast<char*>(std::aligned_alloc(kBlockBytes, capacity));
-  if (memory == nullptr) std::abort();  // as operator new would
   Buffer buffer;
-  buffer.memory.reset(memory);
-  buffer.capacity = capacity;
+  buffer.capacity = kSizes[kind];
+  buffer.memory.reset(
+      static_cast<char*>(std::aligned_alloc(kBlockBytes, buffer.capacity)));
+  if (buffer.memory == nullptr) std::abort();  // as operator new would
   return buffer;
 }
 
 void BlockBuffers::Give(Buffer buffer) {
   if (buffer.memory == nullptr) return;
   MutexLock lock(mutex_);
-  std::vector<Buffer>& kept = buffer.capacity == kSmallBytes ? small_ : large_;
+  std::vector<Buffer>& kept = kept_[KindOf(buffer.capacity)];
   if (kept.size() < kKeptMax) kept.push_back(std::move(buffer));
 }
 

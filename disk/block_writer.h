@@ -4,8 +4,10 @@
 #ifndef SCHLEUSE_DISK_BLOCK_WRITER_H_
 #define SCHLEUSE_DISK_BLOCK_WRITER_H_
 
+#include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,9 +25,11 @@ namespace schleuse {
 // fresh page costs far more than a write of it. Safe to call from many threads.
 class BlockBuffers {
  public:
-  // A small recording needs no large one.
-  static constexpr uint64_t kSmallBytes = 128 * 1024;
-  static constexpr uint64_t kLargeBytes = (1 << 20) + File::kBlockBytes;
+  // A small recording needs no large one, nor does one of many that are synced
+  // often.
+  static constexpr uint64_t kSizes[] = {128 * 1024, 512 * 1024,
+                                        (1 << 20) + File::kBlockBytes};
+  static constexpr uint64_t kLargeBytes = kSizes[2];
 
   struct Free {
     void operator()(char* memory) const { std::free(memory); }
@@ -35,17 +39,18 @@ class BlockBuffers {
     uint64_t capacity = 0;
   };
 
-  // The smaller of the two kinds that holds `bytes`, at most kLargeBytes.
+  // The smallest kind that holds `bytes`, at most kLargeBytes.
   Buffer Take(uint64_t bytes);
   void Give(Buffer buffer);
 
  private:
   // More are freed. What is in use is bounded by those who append.
   static constexpr size_t kKeptMax = 32;  // of each kind
+  static size_t KindOf(uint64_t bytes);
 
   Mutex mutex_;
-  std::vector<Buffer> small_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Buffer> large_ ABSL_GUARDED_BY(mutex_);
+  std::array<std::vector<Buffer>, std::size(kSizes)> kept_
+      ABSL_GUARDED_BY(mutex_);
 };
 
 // One thread at a time. The file's own Sync may run beside all of it: it covers

@@ -179,8 +179,8 @@ TEST(BlockWriterPosixTest, FileHoldsWhatWasAppended) {
 TEST(BlockBuffersTest, BuffersAreAlignedAndUsedAgain) {
   BlockBuffers buffers;
   BlockBuffers::Buffer small = buffers.Take(1);
-  BlockBuffers::Buffer large = buffers.Take(BlockBuffers::kSmallBytes + 1);
-  EXPECT_EQ(small.capacity, BlockBuffers::kSmallBytes);
+  BlockBuffers::Buffer large = buffers.Take(BlockBuffers::kSizes[1] + 1);
+  EXPECT_EQ(small.capacity, BlockBuffers::kSizes[0]);
   EXPECT_EQ(large.capacity, BlockBuffers::kLargeBytes);
   char* const memory = large.memory.get();
   EXPECT_EQ(reinterpret_cast<uintptr_t>(memory) % File::kBlockBytes, 0u);
