@@ -1,6 +1,5 @@
 #include "gateway/gateway_main.h"
 
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -54,15 +53,6 @@ enum ExitCode {
 };
 
 // --- the process -------------------------------------------------------------
-
-// gRPC's slices of 1 MiB would else be mapped, and their pages faulted in, anew
-// each time.
-void KeepLargeBlocks() {
-  mallopt(M_MMAP_THRESHOLD, 64 << 20);
-  mallopt(M_TRIM_THRESHOLD, 256 << 20);
-  // And arenas would grow a page or two at a time.
-  mallopt(M_TOP_PAD, 1 << 20);
-}
 
 // Three descriptors a recording and one a connection: the usual 1024 would be
 // the first bound that we meet.
@@ -141,8 +131,10 @@ IntakeOptions IntakeOptionsOf(const Config& config) {
 // read while its credit shrinks, and what gRPC keeps of the next. The rest is
 // for connections.
 uint64_t MemoryOf(const Config& config) {
-  return config.credit_bytes_total +
-         static_cast<uint64_t>(config.streams_max) * (2 << 20) + (256 << 20);
+  const auto streams = static_cast<uint64_t>(config.streams_max);
+  return std::max(config.credit_bytes_total,
+                  streams * limits::kCreditBytesMin) +
+         streams * (2 << 20) + (256 << 20);
 }
 
 ServerOptions ServerOptionsOf(const Settings& settings) {
@@ -289,7 +281,6 @@ int CheckCommand(const std::string& config_file) {
 }
 
 int ServeCommand(const std::string& config_file, const std::string& port_file) {
-  KeepLargeBlocks();
   std::signal(SIGPIPE, SIG_IGN);
   BlockStopSignals();
   PosixDisk disk;
