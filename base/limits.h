@@ -54,8 +54,12 @@ inline constexpr int kLeftoversAtOnceMax = 16;
 // Credit: sent and not yet durable. The most one stream gets; at 1 GB/s it
 // covers 32 ms, several syncs.
 inline constexpr uint64_t kCreditBytesMax = 32 << 20;
-// The least: one chunk, else a device could never send.
-inline constexpr uint64_t kCreditBytesMin = kChunkBytesMax;
+// The least, some chunks of the size that Ready then asks for. With 2,000
+// streams it covers what a disk takes in a second.
+inline constexpr uint64_t kCreditBytesMin = 512 * 1024;
+// What Ready gives at most: the first Ack says more, once it is known how many
+// begin at the same time.
+inline constexpr uint64_t kFirstCreditBytes = 2 * kChunkBytesMax;
 // Received and not yet written, one stream; reading stops above it. Keeps both
 // cores busy and no more.
 inline constexpr uint64_t kQueuedBytesMax = 4 * kChunkBytesMax;

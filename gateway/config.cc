@@ -120,17 +120,6 @@ class Reader {
     CheckRange("limits.credit_bytes_total", limits.credit_bytes_total(),
                64 * kMebibyte, 64 * 1024 * kMebibyte);
     CheckRange("limits.streams", limits.streams(), 1, limits::kStreamsMax);
-    // A stream without room for one chunk could never send.
-    if (limits.streams() <= limits::kStreamsMax &&
-        limits.credit_bytes_total() / limits::kCreditBytesMin <
-            limits.streams()) {
-      settings_.Mistake(
-          "limits.credit_bytes_total",
-          absl::StrCat("must hold ", limits::kCreditBytesMin,
-                       " bytes for each of limits.streams: with ",
-                       limits.streams(), " of them at least ",
-                       limits.streams() * limits::kCreditBytesMin));
-    }
     CheckRange("limits.streams_per_device", limits.streams_per_device(), 1,
                limits::kStreamsMax);
     CheckRange("limits.worker_threads", limits.worker_threads(), 0,

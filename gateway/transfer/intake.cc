@@ -14,9 +14,7 @@
 namespace schleuse {
 
 uint64_t IntakeInside::CreditBytes() const {
-  const uint64_t sharers = std::max(1, streams->all());
-  return std::clamp(options.credit_bytes_total / sharers,
-                    limits::kCreditBytesMin, limits::kCreditBytesMax);
+  return credit.PartOf(streams->all());
 }
 
 uint64_t IntakeInside::ChunkBytesMax() const {

@@ -28,8 +28,9 @@
 namespace schleuse {
 
 struct IntakeOptions {
-  // Sum over all streams of what may be received and not yet durable.
-  uint64_t credit_bytes_total = uint64_t{1} << 30;
+  // What may be received and not yet durable, over all streams; each has at
+  // least kCreditBytesMin of it.
+  uint64_t credit_bytes_total = uint64_t{192} << 20;
   int streams_max = 2048;
   // The same for one device, by its SPIFFE ID.
   int streams_per_device_max = 64;

@@ -16,6 +16,7 @@
 #include "base/log_budget.h"
 #include "base/mutex.h"
 #include "gateway/access/device_counts.h"
+#include "gateway/transfer/credit_book.h"
 #include "gateway/transfer/intake.h"
 
 namespace schleuse {
@@ -62,6 +63,7 @@ struct IntakeInside {
   LiveRegistry registry{};
   std::shared_ptr<DeviceCounts> streams = std::make_shared<DeviceCounts>(
       options.streams_max, options.streams_per_device_max);
+  CreditBook credit{options.credit_bytes_total};
   std::atomic<bool> draining{false};
 
   Mutex leftovers_mutex{};
@@ -74,10 +76,10 @@ struct IntakeInside {
   // By event; these are literals in our code.
   std::map<std::string, LogBudget> log_budgets ABSL_GUARDED_BY(log_mutex){};
 
-  // The share of the memory that a stream may have in flight.
+  // A stream's equal part of the credit; what it was told may be less.
   uint64_t CreditBytes() const;
-  // Large chunks are cheap, but each takes its memory as long as it is received:
-  // a stream has several of them within its credit.
+  // Large chunks are cheap, but each takes its memory as long as it is
+  // received: a stream has several of them within its credit.
   uint64_t ChunkBytesMax() const;
 
   // Log, for what a peer or a broken disk can make us say again and again.
@@ -103,6 +105,8 @@ struct Stream::Inside {
   bool begun = false;
   // Among the streams that carry a transfer.
   std::optional<DeviceCounted> counted = {};
+  // On the strand.
+  CreditBook::Share credit{house->credit};
 
   std::atomic<bool> ended{false};
   // It holds its recording no more: whoever sets this counts one holder less.

@@ -404,15 +404,17 @@ TEST_F(IntakeTest, CreditIsSharedAndStaysWithinItsBounds) {
     EXPECT_LT(ready.ack_every_bytes, ready.credit_bytes)
         << "else a device waits for an Ack that does not come";
   }
-  EXPECT_EQ(credits.front(), 8 * limits::kChunkBytesMax);
-  EXPECT_EQ(credits[1], 4 * limits::kChunkBytesMax);
+  EXPECT_EQ(credits.front(), limits::kFirstCreditBytes);
   EXPECT_EQ(credits.back(), limits::kCreditBytesMin);
   EXPECT_EQ(chunks.front(), limits::kChunkBytesMax);
   EXPECT_EQ(chunks[1], limits::kChunkBytesMax / 2);
   EXPECT_EQ(chunks.back(), limits::kCreditBytesMin / 8);
   Restart({.credit_bytes_total = uint64_t{1} << 40});
-  EXPECT_EQ(house.Begin(Recording())->Last<Ready>()->credit_bytes,
-            limits::kCreditBytesMax);
+  auto stream = house.Begin(Recording());
+  EXPECT_EQ(stream->Last<Ready>()->credit_bytes, limits::kFirstCreditBytes);
+  (void)stream->Chunk(Footage(100), 0);
+  house.Wait(absl::Seconds(1));
+  EXPECT_EQ(stream->Last<Ack>()->credit_bytes, limits::kCreditBytesMax);
 }
 
 TEST_F(IntakeTest, TooManyStreamsAreToldToWaitAndLaterServed) {

@@ -333,7 +333,7 @@ absl::StatusOr<bool> LiveRecording::HasRoom(uint64_t missing) const {
 void LiveRecording::SendReady() {
   Ready ready = {.offset = 0,
                  .chunk_bytes_max = house_->ChunkBytesMax(),
-                 .credit_bytes = house_->CreditBytes(),
+                 .credit_bytes = RenewCredit(limits::kFirstCreditBytes),
                  .ack_every_bytes = AckEveryBytes(),
                  .ack_every = AckEvery()};
   if (in_store_) {

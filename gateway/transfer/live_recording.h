@@ -115,6 +115,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // Reads the spool's bytes, a step at a time: for the hash, or for a check.
   void StepReading();
   void ReadStep();
+  uint64_t RenewCredit(uint64_t most);
   uint64_t AckEveryBytes() const;
   absl::Duration AckEvery() const;
   // Keeps this in the registry while there is work; reports quiet to Drain.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "gateway/transfer/live_recording.h"
@@ -15,9 +16,16 @@ constexpr uint64_t kReadStepBytes = 8 << 20;
 
 }  // namespace
 
+uint64_t LiveRecording::RenewCredit(uint64_t most) {
+  return current_->inside_->credit.Renew(house_->streams->all(), most);
+}
+
 // An Ack has to come before the device's credit is used up.
 uint64_t LiveRecording::AckEveryBytes() const {
-  return std::min(house_->options.ack_every_bytes, house_->CreditBytes() / 2);
+  const uint64_t credit = current_ == nullptr
+                              ? limits::kCreditBytesMin
+                              : current_->inside_->credit.told();
+  return std::min(house_->options.ack_every_bytes, credit / 2);
 }
 
 absl::Duration LiveRecording::AckEvery() const {
@@ -79,8 +87,9 @@ void LiveRecording::OnSynced(const absl::Status& status) {
   state_->Synced(sync_offset_);
   if (finish_sync_ == FinishSync::kRunning) return Commit();
   if (finish_sync_ == FinishSync::kNone && current_ != nullptr) {
-    current_->inside_->Send(Ack{.durable_offset = state_->durable(),
-                                .credit_bytes = house_->CreditBytes()});
+    current_->inside_->Send(
+        Ack{.durable_offset = state_->durable(),
+            .credit_bytes = RenewCredit(limits::kCreditBytesMax)});
     // Others may have taken the room that was there at Begin.
     const absl::StatusOr<bool> room = HasRoom(0);
     if (room.ok() && !*room && !state_->complete() && !current_ended_) {
