@@ -61,8 +61,8 @@ void RaiseDescriptorLimit(int streams_max) {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  const auto wanted = static_cast<uint64_t>(
-      4 * streams_max + 3 * limits::kIdleRecordingsMax + 256);
+  const uint64_t wanted = 4 * static_cast<uint64_t>(streams_max) +
+                          3 * uint64_t{limits::kIdleRecordingsMax} + 256;
   if (limit.rlim_max >= wanted) return;
   Log(Severity::kWarning, "the limit of open files is low",
       {{"limit", uint64_t{limit.rlim_max}},

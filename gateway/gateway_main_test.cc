@@ -203,7 +203,7 @@ TEST_F(GatewayTest, ServesUntilSigterm) {
                 AllOf(HasSubstr("\"address\":\"127.0.0.1\""),
                       HasSubstr(absl::StrCat("\"port\":\"", number, "\""))));
     gateway.Signal(signal);
-    EXPECT_EQ(gateway.Wait(), 0);
+    EXPECT_EQ(gateway.Wait(), 0) << gateway.said();
     EXPECT_THAT(gateway.said(), HasSubstr("gateway stopped"));
   }
 }
