@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/signals_blocked.h"
 #include "gateway/gateway_main.h"
 
 namespace {
@@ -24,13 +25,19 @@ void SetMemory() {
   mallopt(M_ARENA_MAX, std::max(1, cores / 2));
 }
 
+// It makes its first threads now, and whoever waits for a signal begins later.
+void HoldGrpc() {
+  const schleuse::SignalsBlocked blocked;
+  grpc_init();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   SetMemory();
   // Held to the end: whoever lets go of gRPC last may wait ten seconds for a
   // thread of its own that sleeps.
-  grpc_init();
+  HoldGrpc();
   const int code = schleuse::GatewayMain(argc, argv);
   std::fflush(nullptr);
   _exit(code);  // such threads may still run

@@ -19,8 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kGateway[] = "tests/e2e/gateway_with_failpoints";
-constexpr char kUpload[] = "tests/e2e/upload_with_failpoints";
+constexpr char kGateway[] = "gateway/schleuse-gateway";
+constexpr char kUpload[] = "client/upload/schleuse-upload";
+constexpr char kGatewayWithFailpoints[] = "tests/e2e/gateway_with_failpoints";
+constexpr char kUploadWithFailpoints[] = "tests/e2e/upload_with_failpoints";
 
 constexpr char kConfig[] = R"(
 listen: "127.0.0.1:PORT"
@@ -106,10 +108,11 @@ std::unique_ptr<Process> House::StartGateway(
     const std::map<std::string, std::string>& environment) {
   const std::string port_file = Path("port");
   fs::remove(port_file);
-  auto process =
-      Process::Start({Runfile(kGateway), "serve", "--config",
-                      Path("gateway.textproto"), "--port-file", port_file},
-                     environment, Path("output"));
+  auto process = Process::Start(
+      {Runfile(environment.empty() ? kGateway : kGatewayWithFailpoints),
+       "serve", "--config", Path("gateway.textproto"), "--port-file",
+       port_file},
+      environment, Path("output"));
   const bool settled = Eventually(absl::Seconds(30), [&] {
     return fs::exists(port_file) || process->Poll().has_value();
   });
@@ -135,21 +138,22 @@ std::unique_ptr<Process> House::StartUpload(
     environment = {{"SCHLEUSE_KILL_AT", std::string(kill_at)},
                    {"SCHLEUSE_KILL_LOG", Path("kills")}};
   }
-  std::vector<std::string> all = {Runfile(kUpload),
-                                  "--gateway",
-                                  address(),
-                                  "--cert",
-                                  dock_,
-                                  "--key",
-                                  TestPki::KeyOf(dock_),
-                                  "--ca",
-                                  pki_.Path("root.pem"),
-                                  "--camera",
-                                  std::string(camera),
-                                  "--backoff-initial",
-                                  "10ms",
-                                  "--backoff-max",
-                                  "50ms"};
+  std::vector<std::string> all = {
+      Runfile(kill_at.empty() ? kUpload : kUploadWithFailpoints),
+      "--gateway",
+      address(),
+      "--cert",
+      dock_,
+      "--key",
+      TestPki::KeyOf(dock_),
+      "--ca",
+      pki_.Path("root.pem"),
+      "--camera",
+      std::string(camera),
+      "--backoff-initial",
+      "10ms",
+      "--backoff-max",
+      "50ms"};
   all.insert(all.end(), words.begin(), words.end());
   return Process::Start(all, environment, Path("output"));
 }

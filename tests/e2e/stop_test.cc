@@ -216,6 +216,23 @@ TEST(StopTest, AnUploaderWaitsForTheNextStart) {
   EXPECT_EQ(house.CheckStored(kCamera, "long.mp4", source), "");
 }
 
+// Threads of gRPC's took the signal, and with it the process.
+TEST(StopTest, AnUploaderThatWasTerminatedDiedInsteadOfSayingSo) {
+  House house;
+  std::unique_ptr<Process> gateway = house.StartGateway();
+  ASSERT_NE(gateway, nullptr);
+  gateway->Signal(SIGKILL);
+  ASSERT_TRUE(gateway->Wait(absl::Seconds(30)).has_value());
+  const auto upload =
+      house.StartUpload(kCamera, {"--json", house.MakeFile("waits.mp4", 1000)});
+  ASSERT_TRUE(Eventually(absl::Seconds(30), [&] {
+    return absl::StrContains(house.Output(), "\"event\":\"waiting\"");
+  }));
+  upload->Signal(SIGTERM);
+  EXPECT_EQ(ExitCodeOf(*upload), 3);
+  EXPECT_THAT(house.Output(), HasSubstr("interrupted"));
+}
+
 TEST(StopTest, ADrainThatIsNotOverInTimeIsExitCode5AndLosesNothing) {
   House house("drain_seconds: 1");
   std::unique_ptr<Process> gateway =
