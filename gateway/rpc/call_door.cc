@@ -1,5 +1,6 @@
 #include "gateway/rpc/call_door.h"
 
+#include <grpc/grpc.h>
 #include <grpcpp/server_context.h>
 
 #include <utility>
@@ -120,9 +121,16 @@ void CallDoor::OnBroken() {
   EndWith({grpc::StatusCode::CANCELLED, "the link is gone"});
 }
 
+void CallDoor::OnDone() {
+  MutexLock lock(mutex_);
+  done_ = true;
+}
+
 void CallDoor::OnTick() {
+  grpc_call* stuck = nullptr;
   {
     MutexLock lock(mutex_);
+    if (done_) return;
     if (begun_ && !end_) {
       if (!reading_ || finish_came_) return;  // it waits for us
       if (++silent_ticks_ <= silent_ticks_max_) return;
@@ -131,14 +139,19 @@ void CallDoor::OnTick() {
     } else if (!std::exchange(ticked_, true)) {
       return;
     } else if (end_) {
-      cancel_wanted_ = true;
+      stuck = context_.c_call();
+      grpc_call_ref(stuck);
     } else {
       end_ = {grpc::StatusCode::DEADLINE_EXCEEDED,
               "the call was opened and did not begin"};
       ticked_ = false;
     }
   }
-  Pump();
+  if (stuck == nullptr) return Pump();
+  // The write or the end that is stuck fails. Not by the context, which may be
+  // gone by now.
+  grpc_call_cancel(stuck, nullptr);
+  grpc_call_unref(stuck);
 }
 
 // Starts whatever can be started now: one thread at a time, so that nothing is
@@ -169,11 +182,6 @@ void CallDoor::Pump() {
       waiting_.pop_front();
       mutex_.Unlock();
       call_.StartWrite(&written_);
-      mutex_.Lock();
-    } else if (cancel_wanted_) {
-      cancel_wanted_ = false;
-      mutex_.Unlock();
-      context_.TryCancel();  // the write that is stuck fails
       mutex_.Lock();
     } else if (read_wanted_ && !reading_ && !end_) {
       read_wanted_ = false;

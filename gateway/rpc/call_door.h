@@ -23,8 +23,7 @@ using UploadCall = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
 // either may be gone first. Safe to call from many threads.
 class CallDoor final : public Outlet, public OpenCall {
  public:
-  // The first three are touched only until the call has its end, so the reactor
-  // may go once it hears OnDone.
+  // The first three are touched only until OnDone.
   CallDoor(UploadCall& call, grpc::CallbackServerContext& context,
            grpc::ByteBuffer& read_into, int silent_ticks_max)
       : call_(call),
@@ -53,6 +52,8 @@ class CallDoor final : public Outlet, public OpenCall {
   void OnWritten();
   // The link is gone: what waits cannot be sent any more.
   void OnBroken();
+  // The call is over; reactor and context may go.
+  void OnDone();
 
   // Ends a call that did not begin between two ticks, and one that began and
   // then was silent for more than `silent_ticks_max` of them though its next
@@ -85,8 +86,8 @@ class CallDoor final : public Outlet, public OpenCall {
   bool read_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;  // until it is handled
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool cancel_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::ByteBuffer written_;  // gRPC's while writing_
 };
 

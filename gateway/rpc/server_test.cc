@@ -192,14 +192,14 @@ class StuckDisk {
 // --- a device ----------------------------------------------------------------
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address,
-                                       const std::string& certificate) {
+                                       const std::string& certificate,
+                                       grpc::ChannelArguments arguments = {}) {
   grpc::SslCredentialsOptions options;
   options.pem_root_certs = Certs().pki.Read("root.pem");
   if (!certificate.empty()) {
     options.pem_cert_chain = ReadTestFile(certificate);
     options.pem_private_key = ReadTestFile(TestPki::KeyOf(certificate));
   }
-  grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return grpc::CreateCustomChannel(address, grpc::SslCredentials(options),
                                    arguments);
@@ -820,6 +820,21 @@ TEST(ServerTest, ADeviceThatNeverReadsDoesNotKeepItsCall) {
   EXPECT_TRUE(Eventually([&] { return house.intake.streams() == 0; }));
   EXPECT_THAT(house.InStore("r1"), IsOkAndHolds(std::string(kChunks, 'x')));
   ExpectServesOthers(house);
+}
+
+// The end of its call was waiting for a window that it did not open.
+TEST(ServerTest, ADeviceThatDidNotTakeStoredKeptItsCall) {
+  HouseOptions options;
+  options.server.begin_within = absl::Milliseconds(20);
+  House house(options);
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 5);
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  Call call(Connect(house.address(), Certs().dock, arguments));
+  call.Begin("r1");
+  ASSERT_TRUE(call.Send(FinishOf("")));
+  EXPECT_TRUE(Eventually([&] { return house.intake.streams() == 0; }));
+  EXPECT_THAT(house.InStore("r1"), IsOkAndHolds(""));
 }
 
 // Connections are cheap to open; the calls of all of them count together.

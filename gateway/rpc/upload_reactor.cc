@@ -43,6 +43,7 @@ class UploadReactor final : public UploadCall {
   void OnCancel() override { door_->OnBroken(); }
 
   void OnDone() override {
+    door_->OnDone();
     open_->Remove(*door_);
     stream_->OnClosed();
     delete this;
