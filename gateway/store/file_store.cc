@@ -368,8 +368,8 @@ absl::StatusOr<std::unique_ptr<StoredBytes>> FileStore::Read(
 }
 
 absl::Status FileStore::Keep(const Bundle& bundle) {
-  if (IsDoubted(bundle.location)) return NotOursToMakeAnew(bundle.location);
   const Names names(*this, ParentOf(bundle.location));
+  if (IsDoubted(bundle.location)) return NotOursToMakeAnew(bundle.location);
   const absl::Status kept = SyncUpwards(bundle.location);
   SetDoubt(bundle.location, MayHaveLost(kept));
   // Not there, unless the whole store is gone.
