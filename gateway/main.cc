@@ -1,12 +1,10 @@
 #include <grpc/grpc.h>
 #include <malloc.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <thread>
 
-#include "base/signals_blocked.h"
+#include "base/run_program.h"
 #include "gateway/gateway_main.h"
 
 namespace {
@@ -25,20 +23,9 @@ void SetMemory() {
   mallopt(M_ARENA_MAX, std::max(1, cores / 2));
 }
 
-// It makes its first threads now, and whoever waits for a signal begins later.
-void HoldGrpc() {
-  const schleuse::SignalsBlocked blocked;
-  grpc_init();
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   SetMemory();
-  // Held to the end: whoever lets go of gRPC last may wait ten seconds for a
-  // thread of its own that sleeps.
-  HoldGrpc();
-  const int code = schleuse::GatewayMain(argc, argv);
-  std::fflush(nullptr);
-  _exit(code);  // such threads may still run
+  schleuse::RunProgram(grpc_init, schleuse::GatewayMain, argc, argv);
 }
