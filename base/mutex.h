@@ -4,12 +4,10 @@
 #ifndef SCHLEUSE_BASE_MUTEX_H_
 #define SCHLEUSE_BASE_MUTEX_H_
 
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/time/time.h"
 
 namespace schleuse {
 
@@ -49,15 +47,6 @@ class CondVar {
   void Wait(Mutex& mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
     std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
     condition_.wait(lock);
-    lock.release();
-  }
-  void WaitFor(Mutex& mutex, absl::Duration at_most)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    std::unique_lock<std::mutex> lock(mutex.mutex_, std::adopt_lock);
-    // wait_until on the system clock is what the thread sanitizer of this
-    // compiler can follow; wait_for is not.
-    condition_.wait_until(lock, std::chrono::system_clock::now() +
-                                    absl::ToChronoNanoseconds(at_most));
     lock.release();
   }
   void NotifyOne() { condition_.notify_one(); }

@@ -3,7 +3,6 @@
 #include <thread>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "gtest/gtest.h"
 
 namespace schleuse {
@@ -78,36 +77,6 @@ TEST(CondVarTest, NotifyAllWakesEveryWaiter) {
     gate.changed.NotifyAll();
   }
   for (std::thread& thread : threads) thread.join();
-}
-
-TEST(CondVarTest, WaitForEndsByItself) {
-  Mutex mutex;
-  CondVar never;
-  const absl::Time start = absl::Now();
-  MutexLock lock(mutex);
-  // Waits may end early.
-  while (absl::Now() < start + absl::Milliseconds(10)) {
-    never.WaitFor(mutex, absl::Milliseconds(10));
-  }
-  SUCCEED();
-}
-
-TEST(CondVarTest, WaitForEndsWithTheNotification) {
-  struct {
-    Mutex mutex;
-    CondVar changed;
-    bool told ABSL_GUARDED_BY(mutex) = false;
-  } news;
-  std::thread teller([&news] {
-    MutexLock lock(news.mutex);
-    news.told = true;
-    news.changed.NotifyAll();
-  });
-  {
-    MutexLock lock(news.mutex);
-    while (!news.told) news.changed.WaitFor(news.mutex, absl::Hours(1));
-  }
-  teller.join();
 }
 
 }  // namespace
