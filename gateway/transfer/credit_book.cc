@@ -21,9 +21,9 @@ uint64_t CreditBook::PartOf(int sharers) const {
                     limits::kCreditBytesMin, limits::kCreditBytesMax);
 }
 
-void CreditBook::Change(uint64_t before, uint64_t now) {
+void CreditBook::GiveBack(uint64_t told) {
   MutexLock lock(mutex_);
-  told_ += now - before;
+  told_ -= told;
 }
 
 }  // namespace schleuse

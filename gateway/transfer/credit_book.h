@@ -21,7 +21,7 @@ class CreditBook {
   class Share {
    public:
     explicit Share(CreditBook& book) : book_(book) {}
-    ~Share() { book_.Change(told_, 0); }
+    ~Share() { book_.GiveBack(told_); }
     Share(const Share&) = delete;
     Share& operator=(const Share&) = delete;
 
@@ -42,7 +42,7 @@ class CreditBook {
   uint64_t PartOf(int sharers) const;
 
  private:
-  void Change(uint64_t before, uint64_t now);
+  void GiveBack(uint64_t told);
 
   const uint64_t total_;
   Mutex mutex_;

@@ -80,11 +80,13 @@ void LiveRecording::TakeFinish(std::shared_ptr<Stream> stream,
 }
 
 void LiveRecording::Detach(std::shared_ptr<Stream> stream) {
-  {
-    MutexLock lock(newest_mutex_);
-    if (newest_ == stream) newest_ = nullptr;
-  }
+  ForgetNewest(stream);
   Post([this, stream = std::move(stream)] { OnDetach(stream); });
+}
+
+void LiveRecording::ForgetNewest(const std::shared_ptr<Stream>& stream) {
+  MutexLock lock(newest_mutex_);
+  if (newest_ == stream) newest_ = nullptr;
 }
 
 void LiveRecording::Look(
@@ -134,10 +136,7 @@ void LiveRecording::End(StreamEnd end) {
 void LiveRecording::SayStored(const Stored& stored) {
   current_->inside_->Send(stored);
   End({.status = absl::OkStatus()});
-  {
-    MutexLock lock(newest_mutex_);
-    if (newest_ == current_) newest_ = nullptr;
-  }
+  ForgetNewest(current_);
   if (!current_->inside_->left.exchange(true)) ++leaves_;
   current_ = nullptr;
 }

@@ -90,6 +90,8 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
                bool crc_is_good);
   void TakeChunk(const Chunk& chunk, uint64_t known);
   void OnDetach(const std::shared_ptr<Stream>& stream);
+  // Unless a newer one has come.
+  void ForgetNewest(const std::shared_ptr<Stream>& stream);
   absl::Status EnsureLoaded();
   absl::Status LoadStored(const TransferId& id, const Bundle& stored);
   bool HasTransfer() const;
