@@ -120,6 +120,9 @@ struct LinkUnderTest {
       link->Send(AnyBegin(), Link::Next::kUnknown);
     });
   }
+  void Send(Request request, Link::Next next = Link::Next::kUnknown) {
+    OnStrand(strand, [&] { link->Send(std::move(request), next); });
+  }
   void Destroy() {
     OnStrand(strand, [&] { link = nullptr; });
   }
@@ -137,15 +140,10 @@ TEST(GrpcLinkTest, CarriesMessagesBothWays) {
   test.Open(1);
   EXPECT_EQ(std::get<Ready>(test.inbox.NextReply()).offset, 0u);
   test.inbox.WaitForSent(1);
-  OnStrand(test.strand, [&] {
-    test.link->Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")},
-                    Link::Next::kUnknown);
-  });
+  test.Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")});
   test.inbox.WaitForSent(2);
   EXPECT_EQ(std::get<Ack>(test.inbox.NextReply()).durable_offset, 5u);
-  OnStrand(test.strand, [&] {
-    test.link->Send(Finish{5, Sha256::Of("12345")}, Link::Next::kUnknown);
-  });
+  test.Send(Finish{5, Sha256::Of("12345")});
   EXPECT_EQ(std::get<Stored>(test.inbox.NextReply()).sha256,
             Sha256::Of("12345"));
   const Closed closed = test.inbox.NextClosed();
@@ -162,14 +160,10 @@ TEST(GrpcLinkTest, WhatMayGoTogetherArrivesInOrder) {
     test.link->Send(AnyBegin(), Link::Next::kFollows);
   });
   test.inbox.WaitForSent(1);
-  OnStrand(test.strand, [&] {
-    test.link->Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")},
-                    Link::Next::kFollows);
-  });
+  test.Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")},
+            Link::Next::kFollows);
   test.inbox.WaitForSent(2);
-  OnStrand(test.strand, [&] {
-    test.link->Send(Finish{5, Sha256::Of("12345")}, Link::Next::kUnknown);
-  });
+  test.Send(Finish{5, Sha256::Of("12345")});
   EXPECT_EQ(std::get<Ready>(test.inbox.NextReply()).offset, 0u);
   EXPECT_EQ(std::get<Ack>(test.inbox.NextReply()).durable_offset, 5u);
   EXPECT_EQ(std::get<Stored>(test.inbox.NextReply()).sha256,
@@ -253,10 +247,7 @@ TEST(GrpcLinkTest, CloseCancelsTheCall) {
   test.inbox.NextReply();
   OnStrand(test.strand, [&] { test.link->Close(Link::Why::kNotNeeded); });
   EXPECT_THAT(test.inbox.NextClosed().status, StatusIs(StatusCode::kCancelled));
-  OnStrand(test.strand, [&] {
-    test.link->Send(Finish{5, Sha256::Of("12345")},
-                    Link::Next::kUnknown);  // into the void
-  });
+  test.Send(Finish{5, Sha256::Of("12345")});  // into the void
 }
 
 TEST(GrpcLinkTest, AStalledConnectionIsNotUsedAgain) {

@@ -674,6 +674,17 @@ TEST(SpoolTest, TransferThatWasNeverSyncedIsNotResumed) {
 
 // --- syncs of the directory that fail ---------------------------------------
 
+// If the sync of the 7 bytes of `partial` says OK they survive a power cut;
+// else nobody was promised anything.
+void ExpectKeptIfSynced(TestSpool& house, std::unique_ptr<Partial> partial) {
+  const absl::Status synced = partial->Sync();
+  partial = nullptr;
+  ASSERT_OK(house.RestartAfterPowerCut());
+  if (!synced.ok()) return;
+  ASSERT_OK_AND_ASSIGN(partial, house.Resume());
+  ASSERT_EQ(partial->received(), 7u);
+}
+
 // Fails the next sync of the directory; sets `failed`.
 void FailNextSyncOfNames(TestSpool& house, bool& failed) {
   failed = false;
@@ -702,12 +713,7 @@ TEST(SpoolTest, FailedSyncOfOneSetAsideWasNotHeardOfByOthers) {
                 StatusIs(StatusCode::kDataLoss));
     ASSERT_TRUE(failed);
     house.disk.SetFault(nullptr);
-    const absl::Status synced = partial->Sync();
-    partial = nullptr;
-    ASSERT_OK(house.RestartAfterPowerCut());
-    if (!synced.ok()) continue;  // nobody was promised anything
-    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
-    ASSERT_EQ(partial->received(), 7u);
+    ExpectKeptIfSynced(house, std::move(partial));
   }
 }
 
@@ -732,12 +738,7 @@ TEST(SpoolTest, FailedSyncLostTheNamesOfAProcessThatWasKilled) {
 
     ASSERT_OK_AND_ASSIGN(partial, house.Resume());
     ASSERT_OK(partial->BeginSync());
-    const absl::Status synced = partial->Sync();
-    partial = nullptr;
-    ASSERT_OK(house.RestartAfterPowerCut());
-    if (!synced.ok()) continue;  // nobody was promised anything
-    ASSERT_OK_AND_ASSIGN(partial, house.Resume());
-    ASSERT_EQ(partial->received(), 7u);
+    ExpectKeptIfSynced(house, std::move(partial));
   }
 }
 
