@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "absl/synchronization/mutex.h"
+
 namespace schleuse {
 
 // Ends the process with what `run` returns. The library that `hold` begins is
@@ -13,6 +15,9 @@ namespace schleuse {
 // thread of its own that sleeps.
 [[noreturn]] inline void RunProgram(void (*hold)(), int (*run)(int, char**),
                                     int argc, char** argv) {
+  // Debian's Abseil looks for deadlocks: it remembers for each lock of gRPC's
+  // which others are held. That helps its developers and costs us.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   // Its threads, and theirs, take no signal, ever. Else one of them is where a
   // signal ends the process that another thread is yet to wait for.
   sigset_t all, before;
