@@ -30,6 +30,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 
 namespace schleuse {
 
@@ -59,6 +60,10 @@ class File {
   // Up to `length` bytes from `offset` on; fewer only at the end of the file.
   virtual absl::StatusOr<std::string> Read(uint64_t offset,
                                            uint64_t length) const = 0;
+
+  // The same into memory of the caller's; returns how many bytes came.
+  virtual absl::StatusOr<uint64_t> ReadInto(uint64_t offset,
+                                            absl::Span<char> into) const = 0;
 
   virtual absl::StatusOr<uint64_t> Size() const = 0;
 

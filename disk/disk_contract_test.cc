@@ -16,6 +16,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "base/random.h"
 #include "base/status_matchers.h"
 #include "disk/disk.h"
@@ -204,6 +205,18 @@ TEST_P(DiskContractTest, ReadEndsWithTheFile) {
   EXPECT_THAT(file->Read(6, 1), IsOkAndHolds(""));
   EXPECT_THAT(file->Read(7, 1), IsOkAndHolds(""));
   EXPECT_THAT(file->Read(0, 0), IsOkAndHolds(""));
+}
+
+TEST_P(DiskContractTest, ReadIntoFillsNoMoreThanTheFileHolds) {
+  Put("f", "abcdef");
+  ASSERT_OK_AND_ASSIGN(const auto file, disk_.OpenForReading(Path("f")));
+  std::string into = "------";
+  EXPECT_THAT(file->ReadInto(4, absl::MakeSpan(into)), IsOkAndHolds(2u));
+  EXPECT_EQ(into, "ef----");
+  EXPECT_THAT(file->ReadInto(6, absl::MakeSpan(into)), IsOkAndHolds(0u));
+  EXPECT_THAT(file->ReadInto(1, absl::MakeSpan(into).first(3)),
+              IsOkAndHolds(3u));
+  EXPECT_EQ(into, "bcd---");
 }
 
 TEST_P(DiskContractTest, ReadOfAnAbsurdLengthTakesNoMoreThanTheFile) {

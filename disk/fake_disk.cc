@@ -541,6 +541,13 @@ class FakeDisk::OpenFile final : public File {
     return node_->bytes.substr(offset, length);
   }
 
+  absl::StatusOr<uint64_t> ReadInto(uint64_t offset,
+                                    absl::Span<char> into) const override {
+    ASSIGN_OR_RETURN(const std::string bytes, Read(offset, into.size()));
+    bytes.copy(into.data(), bytes.size());
+    return bytes.size();
+  }
+
   absl::StatusOr<uint64_t> Size() const override {
     MutexLock lock(state_.mutex);
     RETURN_IF_ERROR(Begin(Kind::kStat).status);

@@ -129,18 +129,26 @@ class PosixFile final : public File {
     ASSIGN_OR_RETURN(const uint64_t size, Size());
     if (offset >= size) return std::string();
     std::string bytes(std::min(length, size - offset), '\0');
+    // Fewer if it was cut meanwhile.
+    ASSIGN_OR_RETURN(const uint64_t got,
+                     ReadInto(offset, absl::MakeSpan(bytes)));
+    bytes.resize(got);
+    return bytes;
+  }
+
+  absl::StatusOr<uint64_t> ReadInto(uint64_t offset,
+                                    absl::Span<char> into) const override {
     size_t done = 0;
-    while (done < bytes.size()) {
+    while (done < into.size()) {
       const ssize_t got = Retry([&] {
-        return pread(descriptor_.get(), bytes.data() + done,
-                     bytes.size() - done, static_cast<off_t>(offset + done));
+        return pread(descriptor_.get(), into.data() + done, into.size() - done,
+                     static_cast<off_t>(offset + done));
       });
       if (got < 0) return PathError(errno, "read", path_);
-      if (got == 0) break;  // cut meanwhile
+      if (got == 0) break;
       done += static_cast<size_t>(got);
     }
-    bytes.resize(done);
-    return bytes;
+    return done;
   }
 
   absl::StatusOr<uint64_t> Size() const override {

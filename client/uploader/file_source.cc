@@ -1,6 +1,9 @@
 #include "client/uploader/file_source.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "base/status.h"
 
 namespace schleuse::client {
@@ -21,12 +24,16 @@ absl::StatusOr<std::unique_ptr<FileSource>> FileSource::Open(
 absl::StatusOr<absl::Cord> FileSource::Read(uint64_t offset, uint64_t length) {
   // Costs a microsecond and saves sending hours of a file that still grows.
   RETURN_IF_ERROR(CheckUnchanged());
-  ASSIGN_OR_RETURN(std::string bytes, file_->Read(offset, length));
-  if (bytes.size() != length) {
+  // Not a string, which would be filled with zeros first.
+  auto bytes = std::make_unique_for_overwrite<char[]>(length);
+  const auto into = absl::MakeSpan(bytes.get(), length);
+  ASSIGN_OR_RETURN(const uint64_t got, file_->ReadInto(offset, into));
+  if (got != length) {
     return absl::FailedPreconditionError(
         absl::StrCat(path_, " became shorter while it was read"));
   }
-  return absl::Cord(std::move(bytes));
+  return absl::MakeCordFromExternal(absl::string_view(into.data(), length),
+                                    [bytes = std::move(bytes)] {});
 }
 
 absl::Status FileSource::CheckUnchanged() {
