@@ -5,6 +5,7 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/support/client_callback.h>
 
+#include <deque>
 #include <optional>
 #include <utility>
 
@@ -52,12 +53,16 @@ class GrpcLink::Call final
 
   // On the strand.
   void Send(const Request& request, Next next) {
-    if (!Enter()) return;
-    request_ = ToWire(request);
-    grpc::WriteOptions options;
-    if (next == Next::kFollows) options.set_buffer_hint();
-    StartWrite(&request_, options);
-    RemoveHold();
+    Write write{ToWire(request), {}};
+    if (next == Next::kFollows) write.options.set_buffer_hint();
+    {
+      MutexLock lock(mutex_);
+      if (ending_) return;
+      AddHold();
+      writes_.push_back(std::move(write));
+      if (writes_.size() > 1) return;  // OnWriteDone goes on with it
+    }
+    StartNextWrite();
   }
 
   void Cancel() {
@@ -77,11 +82,25 @@ class GrpcLink::Call final
 
   void OnWriteDone(bool ok) override {
     SynchronizeWithStart();
-    // If not, the stream is broken and reading ends as well.
-    if (!ok) return;
-    strand_.Post([self = shared_from_this()] {
-      if (!self->alive_.expired()) self->events_.OnSent(self->stream_);
-    });
+    size_t dropped = 0;
+    bool more;
+    int sent = 0;
+    {
+      MutexLock lock(mutex_);
+      writes_.pop_front();
+      if (ok) ++sent_;
+      // Of those that follow each other at once the strand hears once.
+      if (ok && writes_.empty()) sent = std::exchange(sent_, 0);
+      // If not ok the stream is broken, and reading ends as well.
+      if (!ok || ending_) {
+        dropped = writes_.size();
+        writes_.clear();
+      }
+      more = !writes_.empty();
+    }
+    if (more) StartNextWrite();
+    if (sent > 0) PostSent(sent);
+    for (; dropped > 0; --dropped) RemoveHold();
   }
 
   void OnReadDone(bool ok) override {
@@ -125,6 +144,11 @@ class GrpcLink::Call final
   }
 
  private:
+  struct Write {
+    grpc::ByteBuffer request;
+    grpc::WriteOptions options;
+  };
+
   // gRPC's threads see all that was done before Start: gRPC's own locks see to
   // that, but the thread sanitizer cannot look into them, and ours are cheap.
   void SynchronizeWithStart() { MutexLock lock(mutex_); }
@@ -146,6 +170,26 @@ class GrpcLink::Call final
     RemoveHold();
   }
 
+  void PostSent(int requests) {
+    strand_.Post([self = shared_from_this(), requests] {
+      for (int i = 0; i < requests; ++i) {
+        if (!self->alive_.expired()) self->events_.OnSent(self->stream_);
+      }
+    });
+  }
+
+  // With the hold that Send added for it. Encrypts what it can at once, on the
+  // calling thread.
+  void StartNextWrite() {
+    Write* write;
+    {
+      MutexLock lock(mutex_);
+      write = &writes_.front();
+    }
+    StartWrite(&write->request, write->options);
+    RemoveHold();
+  }
+
   void ReadNext() {
     if (!Enter()) return;
     StartRead(&reply_);
@@ -159,12 +203,14 @@ class GrpcLink::Call final
   const std::weak_ptr<const bool> alive_;  // asked on the strand alone
   bool stored_ = false;                    // likewise
   grpc::ClientContext context_;
-  grpc::ByteBuffer request_;
   transfer::v1::UploadReply reply_;
   absl::Status fault_;  // of the gateway's reply, if that ended the call
   std::shared_ptr<Call> self_;
   Mutex mutex_;
   bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  // The first is under way. At most Link::kSendsMax.
+  int sent_ ABSL_GUARDED_BY(mutex_) = 0;  // and not yet told
+  std::deque<Write> writes_ ABSL_GUARDED_BY(mutex_);
 };
 
 GrpcLink::GrpcLink(Connections& connections, int slot, const Strand& strand)

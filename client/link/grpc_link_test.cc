@@ -158,12 +158,11 @@ TEST(GrpcLinkTest, WhatMayGoTogetherArrivesInOrder) {
   OnStrand(test.strand, [&] {
     test.link->Open(1, test.inbox);
     test.link->Send(AnyBegin(), Link::Next::kFollows);
+    test.link->Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")},
+                    Link::Next::kFollows);
+    test.link->Send(Finish{5, Sha256::Of("12345")}, Link::Next::kUnknown);
   });
-  test.inbox.WaitForSent(1);
-  test.Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")},
-            Link::Next::kFollows);
-  test.inbox.WaitForSent(2);
-  test.Send(Finish{5, Sha256::Of("12345")});
+  test.inbox.WaitForSent(3);
   EXPECT_EQ(std::get<Ready>(test.inbox.NextReply()).offset, 0u);
   EXPECT_EQ(std::get<Ack>(test.inbox.NextReply()).durable_offset, 5u);
   EXPECT_EQ(std::get<Stored>(test.inbox.NextReply()).sha256,
@@ -226,6 +225,19 @@ TEST(GrpcLinkTest, AnUnreachableGatewayIsUnavailable) {
 }
 
 // gRPC alone would wait a second and more before it tries to connect again.
+TEST(GrpcLinkTest, WhatWaitsBehindAWriteThatFailsIsDropped) {
+  LinkUnderTest test("127.0.0.1:1");
+  OnStrand(test.strand, [&] {
+    test.link->Open(1, test.inbox);
+    test.link->Send(AnyBegin(), Link::Next::kFollows);
+    test.link->Send(Chunk{0, Crc32c("12345"), absl::Cord("12345")},
+                    Link::Next::kFollows);
+    test.link->Send(Finish{5, Sha256::Of("12345")}, Link::Next::kUnknown);
+  });
+  EXPECT_THAT(test.inbox.NextClosed().status,
+              StatusIs(StatusCode::kUnavailable));
+}
+
 TEST(GrpcLinkTest, TheNextStreamFindsAGatewayThatCameBackAtOnce) {
   auto gateway = std::make_unique<FakeGateway>();
   const int port = gateway->port();

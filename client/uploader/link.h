@@ -3,6 +3,7 @@
 #ifndef SCHLEUSE_CLIENT_UPLOADER_LINK_H_
 #define SCHLEUSE_CLIENT_UPLOADER_LINK_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/status/status.h"
@@ -15,7 +16,7 @@ namespace schleuse::client {
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
-  // The link has taken the request of the last Send and is ready for another.
+  // The link has taken the request of the oldest Send that waited for this.
   virtual void OnSent(uint64_t stream) = 0;
   virtual void OnReply(uint64_t stream, Reply reply) = 0;
   // The stream is over; no event of it follows. OK means that the gateway
@@ -37,11 +38,12 @@ class Link {
 
   enum class Next {
     kUnknown,
-    kFollows,  // another Send comes right behind OnSent: both may go together
+    kFollows,  // another Send comes right behind it: both may go together
   };
-  // Sends on the newest stream. At most one Send waits for its OnSent. On a
-  // stream that has ended (its OnClosed may still be on its way) it does
-  // nothing.
+  // Sends on the newest stream. At most kSendsMax of them wait for their
+  // OnSent: Begin, and what goes with it. On a stream that has ended (its
+  // OnClosed may still be on its way) it does nothing.
+  static constexpr size_t kSendsMax = 3;
   virtual void Send(Request request, Next next) = 0;
 
   enum class Why {

@@ -123,28 +123,38 @@ void Upload::Open() {
   ack_delays_.Forget();
   stream_.begin = stream_.base = stream_.end = stream_.held = progress_.durable;
   stream_.moved = clock_.Now();
-  stream_.sending = Sending::kBegin;
   Enter(Phase::kConnecting, UploadState::kConnecting);
   metadata_.device_clock_unix_micros = absl::ToUnixMicros(clock_.Now());
   link_.Open(stream_number_, *this);
-  link_.Send(Begin{name_, metadata_, priority_, progress_.size},
-             Sendable() > 0 || MayFinish() ? Link::Next::kFollows
-                                           : Link::Next::kUnknown);
+  Send(Given::Kind::kBegin, Begin{name_, metadata_, priority_, progress_.size},
+       Sendable() > 0 || MayFinish() ? Link::Next::kFollows
+                                     : Link::Next::kUnknown);
   WatchForStall(StallLimit());
   WatchForDeadline();
+  Advance();
 }
 
 void Upload::OnSent(uint64_t stream) {
   if (stream != stream_number_ || !streaming()) return;
-  stream_.moved = clock_.Now();
-  switch (std::exchange(stream_.sending, Sending::kNothing)) {
-    case Sending::kChunk:
-      Failpoint("client.chunk_sent");
-      FitChunksToLink(stream_.moved - stream_.chunk_given);
+  if (stream_.given.empty()) return;
+  const Given given = stream_.given.front();
+  stream_.given.pop_front();
+  // The link began with it when it was done with what it had before.
+  const absl::Time begun = std::max(given.time, stream_.taken);
+  stream_.moved = stream_.taken = clock_.Now();
+  switch (given.kind) {
+    case Given::Kind::kBegin:
+      // What waited behind it, perhaps for a link to come about, goes now.
+      ack_delays_.Forget();
+      if (stream_.end > stream_.begin) {
+        ack_delays_.Sent(stream_.end, stream_.moved);
+      }
       break;
-    case Sending::kFinish:
-    case Sending::kBegin:
-    case Sending::kNothing:
+    case Given::Kind::kChunk:
+      Failpoint("client.chunk_sent");
+      FitChunksToLink(stream_.moved - begun);
+      break;
+    case Given::Kind::kFinish:
       break;
   }
   Advance();
@@ -324,7 +334,8 @@ void Upload::On(const Receipt& receipt) {
 // --- sending ----------------------------------------------------------------
 
 void Upload::Advance() {
-  if (streaming() && stream_.sending == Sending::kNothing) SendNext();
+  while (MaySend() && SendNext()) {
+  }
   // While that is on its way.
   if (streaming()) Prepare();
   if (phase_ == Phase::kRenaming && hash_.hashed() == progress_.size) Rename();
@@ -336,26 +347,43 @@ void Upload::Advance() {
   }
 }
 
-void Upload::SendNext() {
-  if (MayFinish()) return SendFinish();
+// A small recording goes in one piece. Of a large one the link gets a chunk at
+// a time: a second one, ready beforehand, would only push others out of the
+// cache.
+bool Upload::MaySend() const {
+  if (phase_ == Phase::kConnecting) {
+    return stream_.given.size() < Link::kSendsMax;
+  }
+  return streaming() && stream_.given.empty();
+}
+
+void Upload::Send(Given::Kind kind, Request request, Link::Next next) {
+  stream_.given.push_back({kind, clock_.Now()});
+  link_.Send(std::move(request), next);
+}
+
+bool Upload::SendNext() {
+  if (MayFinish()) {
+    SendFinish();
+    return true;
+  }
   const uint64_t length = Sendable();
-  if (length == 0) return;
+  if (length == 0) return false;
   // Prepared with the room of a moment that has passed?
   if (stream_.prepared && stream_.prepared->data.size() > length) {
     stream_.prepared.reset();
   }
   Prepare();
-  if (!streaming() || !stream_.prepared) return;
+  if (!streaming() || !stream_.prepared) return false;
   Chunk chunk = *std::exchange(stream_.prepared, std::nullopt);
   stream_.end += chunk.data.size();
   stream_.held = std::max(stream_.held, stream_.end);
   progress_.sent += chunk.data.size();
-  stream_.sending = Sending::kChunk;
-  stream_.chunk_given = clock_.Now();
-  ack_delays_.Sent(stream_.end, stream_.chunk_given);
-  link_.Send(std::move(chunk),
-             MayFinish() ? Link::Next::kFollows : Link::Next::kUnknown);
+  ack_delays_.Sent(stream_.end, clock_.Now());
+  Send(Given::Kind::kChunk, std::move(chunk),
+       MayFinish() ? Link::Next::kFollows : Link::Next::kUnknown);
   Report();
+  return true;
 }
 
 void Upload::FitChunksToLink(absl::Duration taken_after) {
@@ -424,12 +452,12 @@ void Upload::SendFinish() {
     return End(status);
   }
   if (!sha256_) sha256_ = hash_.Current();
-  stream_.sending = Sending::kFinish;
   stream_.finish_sent = true;
   if (phase_ == Phase::kSending) {
     Enter(Phase::kFinishing, UploadState::kVerifying);
   }
-  link_.Send(Finish{progress_.size, *sha256_}, Link::Next::kUnknown);
+  Send(Given::Kind::kFinish, Finish{progress_.size, *sha256_},
+       Link::Next::kUnknown);
   // Here, not in OnSent: the answer may overtake that.
   Failpoint("client.finish_sent");
 }
@@ -451,7 +479,7 @@ bool Upload::OnlyHashing() const {
   if (hash_.hashed() == progress_.size) return false;
   return phase_ == Phase::kRenaming ||
          (phase_ == Phase::kSending && stream_.end == progress_.size &&
-          stream_.sending == Sending::kNothing);
+          stream_.given.empty());
 }
 
 void Upload::CatchUp() {
@@ -465,7 +493,7 @@ void Upload::CatchUp() {
   }
   // The gateway owes us nothing while we only hash. Should it end the stream
   // over it, that was no time without progress.
-  if (stream_.sending == Sending::kNothing && stream_.end == progress_.size) {
+  if (stream_.given.empty() && stream_.end == progress_.size) {
     stream_.moved = clock_.Now();
     if (streaming()) last_progress_ = clock_.Now();
   }

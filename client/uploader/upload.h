@@ -4,6 +4,7 @@
 #define SCHLEUSE_CLIENT_UPLOADER_UPLOAD_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -150,7 +151,11 @@ class Upload final : public LinkEvents {
     kRenaming,  // hashing, to know the other name
     kDone,
   };
-  enum class Sending { kNothing, kBegin, kChunk, kFinish };
+  // What waits in the link for its OnSent.
+  struct Given {
+    enum class Kind { kBegin, kChunk, kFinish } kind;
+    absl::Time time;
+  };
 
   // --- the present stream ---
   struct Stream {
@@ -161,13 +166,13 @@ class Upload final : public LinkEvents {
     uint64_t credit = 0;
     uint64_t chunk_bytes = 0;      // of the next chunk, at most
     uint64_t chunk_bytes_max = 0;  // as the options and Ready say
-    absl::Time chunk_given;        // when the last chunk went to the link
     bool already_stored = false;
     bool finish_sent = false;  // and nothing was asked for again since
     int rewinds = 0;
-    Sending sending = Sending::kNothing;
+    std::deque<Given> given;        // at most Link::kSendsMax
     std::optional<Chunk> prepared;  // begins at `end`
     absl::Time moved;               // when something last did
+    absl::Time taken;               // when the link last took something
   };
 
   void Open();
@@ -181,7 +186,10 @@ class Upload final : public LinkEvents {
 
   // Does all that can be done now: sends, prepares, hashes.
   void Advance();
-  void SendNext();
+  bool MaySend() const;
+  void Send(Given::Kind kind, Request request, Link::Next next);
+  // False if there is nothing to send now.
+  bool SendNext();
   bool MayFinish() const;
   void Prepare();
   void FitChunksToLink(absl::Duration taken_after);
