@@ -91,7 +91,8 @@ struct FileInfo {
   FileIdentity identity;
   uint64_t size = 0;  // bytes; 0 for a directory
   bool is_directory = false;
-  uint64_t links = 1;  // names that this file has
+  uint64_t links = 1;            // names that this file has
+  bool others_may_read = false;  // or write: group or world
   absl::Time modified;
 };
 

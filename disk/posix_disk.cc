@@ -254,6 +254,7 @@ FileInfo InfoOf(const struct stat& info) {
       .size = S_ISDIR(info.st_mode) ? 0 : static_cast<uint64_t>(info.st_size),
       .is_directory = S_ISDIR(info.st_mode),
       .links = info.st_nlink,
+      .others_may_read = (info.st_mode & 077) != 0,
       .modified = absl::TimeFromTimespec(info.st_mtim)};
 }
 
