@@ -52,7 +52,8 @@ absl::Status Damaged(absl::string_view path, uint64_t at) {
   return absl::DataLossError(absl::StrCat(
       path, " is damaged at byte ", at,
       ": what follows is not the torn end that a power cut leaves. Keep a copy "
-      "of the whole custody directory, check the disk, and have the log audited "
+      "of the whole custody directory, check the disk, and have the log "
+      "audited "
       "before a new origin is begun"));
 }
 
@@ -76,7 +77,7 @@ absl::Status WalSegment::Append(absl::string_view payload) {
   frame.reserve(kFrameBytes + payload.size());
   AppendU32(frame, static_cast<uint32_t>(payload.size()));
   AppendU32(frame, FrameCrc(frame, payload));
-  frame.append(payload);
+  frame.append(payload.data(), payload.size());
   const absl::Status written = file_->Write(end_, frame);
   if (written.ok()) {
     end_ += frame.size();
@@ -86,8 +87,8 @@ absl::Status WalSegment::Append(absl::string_view payload) {
   // A part of it may be there, and would stand before the next one.
   const absl::Status cut = file_->Truncate(end_);
   if (!cut.ok()) {
-    return absl::DataLossError(absl::StrCat("half a record cannot be cut: ",
-                                            cut.message()));
+    return absl::DataLossError(
+        absl::StrCat("half a record cannot be cut: ", cut.message()));
   }
   return written;
 }

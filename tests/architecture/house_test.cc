@@ -62,10 +62,11 @@ TEST(HouseTest, IsReadWhole) {
     rooms.insert(RoomOf(source.path));
   }
   EXPECT_GT(includes, 1000u);
-  for (const char* room : {"base", "crypto", "disk", "gateway",
-                           "gateway/access", "gateway/rpc", "gateway/settings",
-                           "gateway/spool", "gateway/store", "gateway/transfer",
-                           "client/link", "client/upload", "client/uploader"}) {
+  for (const char* room :
+       {"base", "crypto", "disk", "evidence", "gateway", "gateway/access",
+        "gateway/custody", "gateway/rpc", "gateway/settings", "gateway/spool",
+        "gateway/store", "gateway/transfer", "client/link", "client/upload",
+        "client/uploader"}) {
     EXPECT_EQ(rooms.count(room), 1u) << room;
   }
 }

@@ -61,7 +61,8 @@ const std::vector<Door>& Doors() {
       "client/upload/upload_main.cc", "client/upload/main.cc",
       "gateway/main.cc"};
   const std::set<std::string> protobuf = {"gateway/rpc", "gateway/settings",
-                                          "gateway/spool", "client/link"};
+                                          "gateway/custody", "gateway/spool",
+                                          "client/link"};
   const std::set<std::string> file_system = {"disk"};
   const std::set<std::string> sockets = {"gateway/egress", "gateway/rpc",
                                          "gateway/web"};
@@ -74,6 +75,8 @@ const std::vector<Door>& Doors() {
       {"proto/transfer.grpc.pb.h", {"gateway/rpc", "client/link"}},
       {"proto/rich_status.pb.h", {"gateway/rpc", "client/link"}},
       {"proto/spool.pb.h", {"gateway/spool"}},
+      {"proto/statement.pb.h", {"gateway/custody", "client/verify"}},
+      {"proto/custody_wal.pb.h", {"gateway/custody"}},
       {"proto/config.pb.h", {"gateway", "gateway/settings", "gateway/access"}},
       {"<sqlite3.h>", {"gateway/catalogue"}},
       {"<curl/", {"gateway/egress"}},

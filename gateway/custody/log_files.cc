@@ -1,0 +1,211 @@
+#include "gateway/custody/log_files.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/failpoint.h"
+#include "base/status.h"
+#include "evidence/merkle.h"
+#include "evidence/note.h"
+#include "evidence/tile.h"
+
+namespace schleuse {
+namespace {
+
+// A full bundle of the longest entries.
+constexpr uint64_t kFileBytesMax = kTileWidth * (kEntryBytesMax + 2);
+constexpr absl::string_view kCheckpoint = "checkpoint";
+
+absl::Status Damaged(absl::string_view path, absl::string_view what) {
+  return absl::DataLossError(absl::StrCat(
+      path, " ", what,
+      ". Keep a copy of the whole custody directory, check the disk, and have "
+      "the log audited before a new origin is begun"));
+}
+
+}  // namespace
+
+LogFiles::LogFiles(Disk& disk, absl::string_view directory)
+    : disk_(disk), directory_(directory) {}
+
+absl::Status LogFiles::Publish(const State& state, uint64_t published) {
+  RETURN_IF_ERROR(WriteTiles(state.edge, published));
+  RETURN_IF_ERROR(WriteEntries(state, published));
+  RETURN_IF_ERROR(SyncNames());
+  Failpoint("custody.tiles_written");
+  RETURN_IF_ERROR(WriteFileAtomically(disk_, JoinPath(directory_, kCheckpoint),
+                                      state.checkpoint));
+  Failpoint("custody.published");
+  for (const std::string& path : superseded_) RemovePartials(path);
+  superseded_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status LogFiles::WriteTiles(const RightEdge& edge, uint64_t published) {
+  for (int level = 0; level < edge.levels(); ++level) {
+    const uint64_t hashes = edge.HashesAt(level);
+    for (uint64_t number = published / kTileWidth; number * kTileWidth < hashes;
+         ++number) {
+      const uint64_t width = TileWidthAt(hashes, number);
+      if (width == TileWidthAt(published, number)) continue;
+      ASSIGN_OR_RETURN(const std::string tile, edge.Tile(level, number, width));
+      RETURN_IF_ERROR(WriteOnce(TilePath(level, number, width), tile));
+      if (width == kTileWidth) {
+        superseded_.push_back(PartialTilesPath(level, number));
+      }
+    }
+    published /= kTileWidth;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LogFiles::WriteEntries(const State& state, uint64_t published) {
+  const uint64_t size = state.edge.size();
+  for (uint64_t number = published / kTileWidth; number * kTileWidth < size;
+       ++number) {
+    const uint64_t width = TileWidthAt(size, number);
+    if (width == TileWidthAt(published, number)) continue;
+    ASSIGN_OR_RETURN(const std::string bundle,
+                     EncodeEntries(state.entries.subspan(
+                         number * kTileWidth - state.first_entry, width)));
+    RETURN_IF_ERROR(WriteOnce(EntriesPath(number, width), bundle));
+    if (width == kTileWidth) superseded_.push_back(PartialEntriesPath(number));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status LogFiles::WriteOnce(const std::string& path,
+                                 absl::string_view bytes) {
+  const std::string target = JoinPath(directory_, path);
+  const std::string directory = ParentOf(target);
+  unsynced_.insert(directory);
+  const absl::StatusOr<std::string> held =
+      ReadFile(disk_, target, kFileBytesMax);
+  if (held.ok() && *held == bytes) {
+    // From a process that died, perhaps before it was durable.
+    ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                     disk_.OpenForReading(target));
+    return file->Sync();
+  }
+  if (held.ok() || absl::IsResourceExhausted(held.status())) {
+    return Damaged(target, "holds something else than the log says");
+  }
+  if (!absl::IsNotFound(held.status())) return held.status();
+  if (!made_.contains(directory)) {
+    RETURN_IF_ERROR(MakeDirectories(disk_, directory));
+    // There are few at a time that matter.
+    if (made_.size() > 1000) made_.clear();
+    made_.insert(directory);
+  }
+  const std::string draft = absl::StrCat(target, ".new");
+  const absl::Status gone = disk_.Remove(draft);
+  if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> file, disk_.Create(draft));
+  RETURN_IF_ERROR(file->Write(0, bytes));
+  RETURN_IF_ERROR(file->Sync());
+  return disk_.Replace(draft, target);
+}
+
+absl::Status LogFiles::SyncNames() {
+  while (!unsynced_.empty()) {
+    RETURN_IF_ERROR(disk_.SyncDirectory(*unsynced_.begin()));
+    unsynced_.erase(unsynced_.begin());
+  }
+  return absl::OkStatus();
+}
+
+void LogFiles::RemovePartials(const std::string& path) {
+  const std::string directory = JoinPath(directory_, path);
+  const absl::StatusOr<std::vector<std::string>> names = disk_.List(directory);
+  if (!names.ok()) return;
+  for (const std::string& name : *names) {
+    disk_.Remove(JoinPath(directory, name)).IgnoreError();
+  }
+  disk_.RemoveDirectory(directory).IgnoreError();
+  made_.erase(directory);
+}
+
+absl::StatusOr<std::optional<std::string>> LogFiles::ReadCheckpoint() const {
+  const absl::StatusOr<std::string> note =
+      ReadFile(disk_, JoinPath(directory_, kCheckpoint), kNoteBytesMax);
+  if (absl::IsNotFound(note.status())) return std::optional<std::string>();
+  RETURN_IF_ERROR(note.status());
+  return std::optional<std::string>(*note);
+}
+
+absl::StatusOr<std::string> LogFiles::ReadOwn(const std::string& path) const {
+  const std::string own = JoinPath(directory_, path);
+  absl::StatusOr<std::string> bytes = ReadFile(disk_, own, kFileBytesMax);
+  if (absl::IsNotFound(bytes.status())) return Damaged(own, "is missing");
+  return bytes;
+}
+
+absl::StatusOr<RightEdge> LogFiles::ReadEdge(uint64_t size) const {
+  std::vector<std::string> tiles;
+  int level = 0;
+  for (uint64_t hashes = size; hashes > 0; hashes /= kTileWidth, ++level) {
+    const uint64_t width = hashes % kTileWidth;
+    if (width == 0) {
+      tiles.emplace_back();
+      continue;
+    }
+    const uint64_t number = hashes / kTileWidth;
+    ASSIGN_OR_RETURN(std::string tile, ReadOwn(TilePath(level, number, width)));
+    tiles.push_back(std::move(tile));
+  }
+  absl::StatusOr<RightEdge> edge = RightEdge::Restore(size, tiles);
+  if (!edge.ok()) return Damaged(directory_, edge.status().message());
+  return edge;
+}
+
+absl::StatusOr<Digest> LogFiles::ReadNode(uint64_t size, int level,
+                                          uint64_t index) const {
+  const int tile_level = level / RightEdge::kTileLog2;
+  const uint64_t count = uint64_t{1} << (level % RightEdge::kTileLog2);
+  const uint64_t begin = index * count;
+  const uint64_t hashes = size >> (tile_level * RightEdge::kTileLog2);
+  const uint64_t number = begin / kTileWidth;
+  const std::string path =
+      TilePath(tile_level, number, TileWidthAt(hashes, number));
+  ASSIGN_OR_RETURN(const std::string tile, ReadOwn(path));
+  const uint64_t from = begin % kTileWidth;
+  if (tile.size() < (from + count) * Digest::kBytes) {
+    return Damaged(JoinPath(directory_, path), "is too short");
+  }
+  std::vector<Digest> row;
+  for (uint64_t i = from; i < from + count; ++i) {
+    ASSIGN_OR_RETURN(const Digest hash,
+                     Digest::FromBytes(absl::string_view(tile).substr(
+                         i * Digest::kBytes, Digest::kBytes)));
+    row.push_back(hash);
+  }
+  while (row.size() > 1) {
+    for (size_t i = 0; i < row.size() / 2; ++i) {
+      row[i] = NodeHash(row[2 * i], row[2 * i + 1]);
+    }
+    row.erase(row.begin() + static_cast<ptrdiff_t>(row.size() / 2), row.end());
+  }
+  return row.front();
+}
+
+absl::StatusOr<std::vector<std::string>> LogFiles::ReadEntries(
+    uint64_t number, uint64_t width) const {
+  const std::string path = EntriesPath(number, width);
+  ASSIGN_OR_RETURN(const std::string bundle, ReadOwn(path));
+  absl::StatusOr<std::vector<std::string>> entries =
+      DecodeEntries(bundle, width);
+  if (!entries.ok()) {
+    return Damaged(JoinPath(directory_, path), entries.status().message());
+  }
+  return entries;
+}
+
+absl::StatusOr<std::vector<std::string>> LogFiles::ReadLastEntries(
+    uint64_t size) const {
+  const uint64_t width = size % kTileWidth;
+  if (width == 0) return std::vector<std::string>();
+  return ReadEntries(size / kTileWidth, width);
+}
+
+}  // namespace schleuse

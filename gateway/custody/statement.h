@@ -1,0 +1,105 @@
+// What the custody log says, and how: the only code of the gateway that knows
+// the JSON of a statement (proto/statement.proto).
+#ifndef SCHLEUSE_GATEWAY_CUSTODY_STATEMENT_H_
+#define SCHLEUSE_GATEWAY_CUSTODY_STATEMENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/recording_name.h"
+#include "crypto/digest.h"
+
+namespace schleuse::statement {
+
+// --- of the log itself ---
+
+struct LogBegun {
+  std::string origin;
+  std::string previous_checkpoint;  // empty: the first log
+  std::string reason;               // empty: the turn of a year
+};
+struct LogClosed {
+  std::string next_origin;
+};
+struct LogCut {
+  uint64_t bytes;
+};
+struct GatewayStarted {
+  std::string version;
+};
+struct GatewayStopped {};
+
+// --- of recordings ---
+
+struct Opened {
+  RecordingName name;
+  TransferId transfer_id;
+  std::string device;  // SPIFFE ID
+};
+struct TakenOver {
+  RecordingName name;
+  TransferId transfer_id;
+  std::string device;       // who goes on
+  std::string from_device;  // who had it
+};
+struct Stored {
+  RecordingName name;
+  TransferId transfer_id;
+  std::string device;
+  uint64_t size;  // bytes
+  Digest sha256;
+  std::string location;
+  bool read_back;        // else written and synced
+  std::string metadata;  // schleuse.transfer.v1.Metadata as it came
+};
+struct Conflicting {
+  RecordingName name;
+  TransferId transfer_id;
+  std::string device;
+  Digest sha256;  // of the bytes that were not stored
+};
+struct Quarantined {
+  RecordingName name;
+  TransferId transfer_id;
+  std::string device;
+  uint64_t declared_size;
+  Digest declared;
+  uint64_t received_size;
+  Digest received;
+};
+
+using Event =
+    std::variant<LogBegun, LogClosed, LogCut, GatewayStarted, GatewayStopped,
+                 Opened, TakenOver, Stored, Conflicting, Quarantined>;
+
+// Who says it, and when.
+struct Frame {
+  std::string gateway;
+  absl::Time time;
+  bool clock_synchronised;
+  std::string nonce;  // 32 random bytes
+};
+
+// The bytes of a statement, to be kept as they are from here on.
+//   InvalidArgument  they would be too many for an entry of a log, or
+//                    `metadata` is no message
+absl::StatusOr<std::string> Write(const Frame& frame, const Event& event);
+
+// What the log itself has to know of a statement that it wrote before.
+struct Read {
+  // Of a Stored.
+  std::optional<TransferId> stored_transfer = {};
+  // Of a LogClosed.
+  std::optional<std::string> next_origin = {};
+};
+//   DataLoss  these bytes are no statement
+absl::StatusOr<Read> ReadBack(absl::string_view statement);
+
+}  // namespace schleuse::statement
+
+#endif  // SCHLEUSE_GATEWAY_CUSTODY_STATEMENT_H_

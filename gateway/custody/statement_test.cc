@@ -1,0 +1,102 @@
+#include "gateway/custody/statement.h"
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "base/random.h"
+#include "base/status_matchers.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace schleuse::statement {
+namespace {
+
+using absl::StatusCode;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const Frame kFrame = {.gateway = "police.example/gw-1",
+                      .time = absl::FromUnixMicros(1'764'180'000'123'456),
+                      .clock_synchronised = true,
+                      .nonce = std::string(32, 'n')};
+
+Stored AnyStored() {
+  SeededRandom random(1);
+  return {.name = *RecordingName::Parse("bwc-1", "clip-7.mp4"),
+          .transfer_id = TransferId::Make(random),
+          .device = "spiffe://police.example/dock/s1/d1",
+          .size = 12'345'678'901,
+          .sha256 = Sha256::Of("footage"),
+          .location = "bwc-1/clip-7.mp4/recording.mp4",
+          .read_back = false,
+          // incident = "2024-17", home = true
+          .metadata =
+              "\x2a\x07"
+              "2024-17\x38\x01"};
+}
+
+TEST(StatementTest, SaysWhoWhatAndWhen) {
+  const Stored stored = AnyStored();
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, Write(kFrame, stored));
+  EXPECT_THAT(
+      bytes,
+      AllOf(HasSubstr("\"gateway\":\"police.example/gw-1\""),
+            HasSubstr("\"time\":\"2025-11-26T18:00:00.123456Z\""),
+            HasSubstr("\"clock_synchronised\":true"),
+            HasSubstr("\"camera_id\":\"bwc-1\""),
+            HasSubstr("\"recording_id\":\"clip-7.mp4\""),
+            HasSubstr("\"size\":\"12345678901\""),
+            HasSubstr(Sha256::Of("footage").ToHex()),
+            HasSubstr("\"verified\":\"WRITTEN_AND_SYNCED\""),
+            HasSubstr("\"incident\":\"2024-17\""), HasSubstr("\"home\":true")));
+  ASSERT_OK_AND_ASSIGN(const Read read, ReadBack(bytes));
+  EXPECT_EQ(read.stored_transfer, stored.transfer_id);
+  EXPECT_EQ(read.next_origin, std::nullopt);
+}
+
+TEST(StatementTest, EveryEventCanBeTold) {
+  SeededRandom random(1);
+  const RecordingName name = *RecordingName::Parse("c", "r");
+  const TransferId id = TransferId::Make(random);
+  const Digest hash = Sha256::Of("");
+  for (const Event& event :
+       {Event(LogBegun{"g/custody/2026", "checkpoint", "why"}),
+        Event(LogClosed{"g/custody/2027"}), Event(LogCut{7}),
+        Event(GatewayStarted{"0.2.0"}), Event(GatewayStopped{}),
+        Event(Opened{name, id, "d"}), Event(TakenOver{name, id, "d", "e"}),
+        Event(AnyStored()), Event(Conflicting{name, id, "d", hash}),
+        Event(Quarantined{name, id, "d", 1, hash, 2, hash})}) {
+    ASSERT_OK_AND_ASSIGN(const std::string bytes, Write(kFrame, event));
+    EXPECT_OK(ReadBack(bytes).status()) << bytes;
+    EXPECT_THAT(bytes, HasSubstr("\"nonce\":\"bm5ubm5u"));
+  }
+}
+
+TEST(StatementTest, TheEndOfALogNamesTheNext) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes,
+                       Write(kFrame, LogClosed{"g/custody/2027"}));
+  ASSERT_OK_AND_ASSIGN(const Read read, ReadBack(bytes));
+  EXPECT_EQ(read.next_origin, "g/custody/2027");
+}
+
+TEST(StatementTest, TooMuchOrNonsenseIsNotStated) {
+  Stored stored = AnyStored();
+  stored.location = std::string(70'000, 'x');
+  EXPECT_THAT(Write(kFrame, stored),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("too long")));
+  stored = AnyStored();
+  stored.metadata = "\xff";
+  EXPECT_THAT(Write(kFrame, stored), StatusIs(StatusCode::kInvalidArgument));
+}
+
+TEST(StatementTest, WhatIsNoStatementIsDataLoss) {
+  for (const char* bad :
+       {"", "{", "footage", "[]",
+        "{\"stored\":{\"transfer\":{\"transfer_id\":\"x\"}}}"}) {
+    EXPECT_FALSE(ReadBack(bad).ok()) << bad;
+  }
+  EXPECT_OK(ReadBack("{\"of a later version\":1}").status());
+}
+
+}  // namespace
+}  // namespace schleuse::statement
