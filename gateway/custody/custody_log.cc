@@ -61,13 +61,13 @@ absl::StatusOr<std::unique_ptr<CustodyLog>> CustodyLog::Open(
                 Done done) override {
       log_->Append(std::move(event), importance, std::move(done));
     }
-    std::optional<Logged> FindStored(const TransferId& id) const override {
-      return log_->FindStored(id);
+    std::vector<RecordingName> Unlaid() const override {
+      return log_->Unlaid();
     }
-    void Laid(const TransferId& id) override { log_->Laid(id); }
-    void LaidAllBut(const std::set<TransferId>& ids) override {
-      log_->LaidAllBut(ids);
+    std::optional<Logged> FindStored(const RecordingName& name) const override {
+      return log_->FindStored(name);
     }
+    void Laid(const RecordingName& name) override { log_->Laid(name); }
     std::string checkpoint() const override { return log_->checkpoint(); }
     void Flush(absl::AnyInvocable<void()> done) override {
       log_->Flush(std::move(done));
@@ -149,7 +149,7 @@ absl::StatusOr<FileCustodyLog::Pending> FileCustodyLog::Prepare(
                      .importance = waiting.importance,
                      .done = std::move(waiting.done)};
   if (const auto* stored = std::get_if<statement::Stored>(&waiting.event)) {
-    pending.stored = stored->transfer_id;
+    pending.stored = stored->name;
   }
   return pending;
 }

@@ -16,7 +16,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -90,14 +89,15 @@ class CustodyLog {
   virtual void Append(statement::Event event, Importance importance,
                       Done done) = 0;
 
-  // The statement that a transfer was stored, if the log holds one and nobody
-  // has called Laid for it.
-  virtual std::optional<Logged> FindStored(const TransferId& id) const = 0;
-  // Its statement and receipt lie durable in the bundle: the write-ahead log
-  // need not keep them.
-  virtual void Laid(const TransferId& id) = 0;
-  // The same for all that an earlier process left but these.
-  virtual void LaidAllBut(const std::set<TransferId>& ids) = 0;
+  // Recordings that were stated as stored, and whose bundles nobody has called
+  // complete yet.
+  virtual std::vector<RecordingName> Unlaid() const = 0;
+  // The statement that one of these was stored, with the receipt that was given
+  // for it. Of an earlier process's it reads the log's files.
+  virtual std::optional<Logged> FindStored(const RecordingName& name) const = 0;
+  // Statement and receipt lie durable in the bundle: the write-ahead log need
+  // not keep them.
+  virtual void Laid(const RecordingName& name) = 0;
 
   // The newest durable one, a signed note.
   virtual std::string checkpoint() const = 0;

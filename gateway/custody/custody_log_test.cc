@@ -284,7 +284,7 @@ TEST(CustodyLogTest, AReceiptIsMadeAnewByteForByte) {
   }
   house.executor.RunReady();
   for (const int number : {0, 1, 255, 256, 300, 599}) {
-    const TransferId id = StoredOf(number).transfer_id;
+    const RecordingName id = StoredOf(number).name;
     const std::optional<Logged> before = house.log->FindStored(id);
     ASSERT_TRUE(before);
     EXPECT_EQ(before->receipt, house.told[static_cast<size_t>(number)].receipt);
@@ -294,12 +294,12 @@ TEST(CustodyLogTest, AReceiptIsMadeAnewByteForByte) {
   for (const Logged& logged : house.told) {
     const auto number = static_cast<int>(logged.index) - 1;
     const std::optional<Logged> again =
-        house.log->FindStored(StoredOf(number).transfer_id);
+        house.log->FindStored(StoredOf(number).name);
     ASSERT_TRUE(again) << number;
     EXPECT_EQ(again->receipt, logged.receipt);
     EXPECT_EQ(again->statement, logged.statement);
   }
-  EXPECT_FALSE(house.log->FindStored(StoredOf(10'000).transfer_id));
+  EXPECT_FALSE(house.log->FindStored(StoredOf(10'000).name));
 }
 
 TEST(CustodyLogTest, TheWriteAheadLogIsCutBehindWhatIsPublishedAndLaid) {
@@ -310,19 +310,21 @@ TEST(CustodyLogTest, TheWriteAheadLogIsCutBehindWhatIsPublishedAndLaid) {
   house.Publish();
   const auto segments = [&] { return house.disk.List("/custody/wal")->size(); };
   EXPECT_GT(segments(), 10u);  // none is laid
-  for (int i = 0; i < 50; ++i) house.log->Laid(StoredOf(i).transfer_id);
+  for (int i = 0; i < 50; ++i) house.log->Laid(StoredOf(i).name);
   house.AppendAndRun(StoredOf(100));
   house.Publish();
   const size_t half = segments();
-  EXPECT_TRUE(house.log->FindStored(StoredOf(50).transfer_id));
-  house.log->LaidAllBut({StoredOf(99).transfer_id});
+  EXPECT_TRUE(house.log->FindStored(StoredOf(50).name));
+  for (const RecordingName& name : house.log->Unlaid()) {
+    if (name != StoredOf(99).name) house.log->Laid(name);
+  }
   house.AppendAndRun(StoredOf(101));
   house.Publish();
   EXPECT_LT(segments(), half);
-  EXPECT_FALSE(house.log->FindStored(StoredOf(50).transfer_id));
+  EXPECT_FALSE(house.log->FindStored(StoredOf(50).name));
   house.Die();
   ASSERT_OK(house.Open());
-  EXPECT_TRUE(house.log->FindStored(StoredOf(99).transfer_id));
+  EXPECT_TRUE(house.log->FindStored(StoredOf(99).name));
   ExpectTold(house, "2026");
 }
 
@@ -502,7 +504,7 @@ TEST(CustodyLogYearTest, ANewYearBeginsALogChainedToTheLast) {
   ASSERT_OK(house.Open());
   EXPECT_EQ(house.Present().origin, "police.example/gw-1/custody/2027");
   for (int i = 1; i <= 2; ++i) {
-    const auto found = house.log->FindStored(StoredOf(i).transfer_id);
+    const auto found = house.log->FindStored(StoredOf(i).name);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->receipt, house.told[static_cast<size_t>(i - 1)].receipt);
   }

@@ -8,7 +8,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -34,9 +33,9 @@ class FileCustodyLog final
 
   void Append(statement::Event event, Importance importance,
               Done done) override;
-  std::optional<Logged> FindStored(const TransferId& id) const override;
-  void Laid(const TransferId& id) override;
-  void LaidAllBut(const std::set<TransferId>& ids) override;
+  std::vector<RecordingName> Unlaid() const override;
+  std::optional<Logged> FindStored(const RecordingName& name) const override;
+  void Laid(const RecordingName& name) override;
   std::string checkpoint() const override;
   void Flush(absl::AnyInvocable<void()> done) override;
 
@@ -49,7 +48,7 @@ class FileCustodyLog final
   // A statement on its way into the log.
   struct Pending {
     std::string bytes;
-    std::optional<TransferId> stored;
+    std::optional<RecordingName> stored;
     Importance importance;
     Done done;
   };
@@ -63,7 +62,7 @@ class FileCustodyLog final
     uint64_t published = 0;  // entries
   };
   // A Stored whose bundle is not complete.
-  struct Unlaid {
+  struct Kept {
     std::string origin;
     uint64_t index;
     uint64_t tree_size;  // of the checkpoint
@@ -75,7 +74,7 @@ class FileCustodyLog final
   struct Segment {
     std::string origin;
     uint64_t end;  // of its last batch
-    int unlaid = 0;
+    int kept = 0;  // statements of it that are kept
   };
   // What recovery found of one log.
   struct Found {
@@ -108,9 +107,9 @@ class FileCustodyLog final
   // --- the publisher ---
   void PublishSoon();
   absl::Status Publish();
-  void Keep(const TransferId& id, Unlaid unlaid)
+  void Keep(const RecordingName& name, Kept kept)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Release(std::map<TransferId, Unlaid>::iterator unlaid)
+  void Release(std::map<RecordingName, Kept>::iterator kept)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RemoveSegments() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReleaseReserve();
@@ -126,7 +125,7 @@ class FileCustodyLog final
                      const std::vector<Checkpoint>& known) const;
   absl::Status NothingPublished() const;
   void Remember(absl::Span<const Batch> batches);
-  absl::StatusOr<std::string> OldReceipt(const Unlaid& unlaid) const;
+  absl::StatusOr<std::string> OldReceipt(const Kept& kept) const;
   std::string DirectoryOf(const Origin& origin) const;
 
   Disk& disk_;
@@ -150,7 +149,7 @@ class FileCustodyLog final
   bool reserve_released_ ABSL_GUARDED_BY(mutex_) = false;
   bool year_is_odd_ ABSL_GUARDED_BY(mutex_) = false;  // and an alarm said so
   State state_ ABSL_GUARDED_BY(mutex_);
-  std::map<TransferId, Unlaid> unlaid_ ABSL_GUARDED_BY(mutex_);
+  std::map<RecordingName, Kept> kept_ ABSL_GUARDED_BY(mutex_);
   std::map<uint64_t, Segment> segments_ ABSL_GUARDED_BY(mutex_);
 };
 

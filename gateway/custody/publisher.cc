@@ -2,7 +2,6 @@
 // cutting of the log itself.
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -112,32 +111,30 @@ void FileCustodyLog::Flush(absl::AnyInvocable<void()> done) {
 
 // --- what the write-ahead log need not keep ----------------------------------
 
-void FileCustodyLog::Keep(const TransferId& id, Unlaid unlaid) {
-  if (const auto older = unlaid_.find(id); older != unlaid_.end()) {
+void FileCustodyLog::Keep(const RecordingName& name, Kept kept) {
+  if (const auto older = kept_.find(name); older != kept_.end()) {
     Release(older);
   }
-  ++segments_[unlaid.segment].unlaid;
-  unlaid_.emplace(id, std::move(unlaid));
+  ++segments_[kept.segment].kept;
+  kept_.emplace(name, std::move(kept));
 }
 
-void FileCustodyLog::Release(std::map<TransferId, Unlaid>::iterator unlaid) {
-  --segments_[unlaid->second.segment].unlaid;
-  unlaid_.erase(unlaid);
+void FileCustodyLog::Release(std::map<RecordingName, Kept>::iterator kept) {
+  --segments_[kept->second.segment].kept;
+  kept_.erase(kept);
 }
 
-void FileCustodyLog::Laid(const TransferId& id) {
+std::vector<RecordingName> FileCustodyLog::Unlaid() const {
   MutexLock lock(mutex_);
-  const auto found = unlaid_.find(id);
-  if (found != unlaid_.end()) Release(found);
+  std::vector<RecordingName> names;
+  for (const auto& [name, kept] : kept_) names.push_back(name);
+  return names;
 }
 
-void FileCustodyLog::LaidAllBut(const std::set<TransferId>& ids) {
+void FileCustodyLog::Laid(const RecordingName& name) {
   MutexLock lock(mutex_);
-  for (auto it = unlaid_.begin(); it != unlaid_.end();) {
-    const auto next = std::next(it);
-    if (!ids.contains(it->first)) Release(it);
-    it = next;
-  }
+  const auto found = kept_.find(name);
+  if (found != kept_.end()) Release(found);
 }
 
 // The newest always stays: it says how far the log has come.
@@ -147,7 +144,7 @@ void FileCustodyLog::RemoveSegments() {
     const auto& [number, segment] = *segments_.begin();
     const bool published =
         segment.origin != origin || segment.end <= state_.published;
-    if (!published || segment.unlaid > 0) return;
+    if (!published || segment.kept > 0) return;
     const absl::Status removed = wal_.Remove(number);
     if (!removed.ok() && !absl::IsNotFound(removed)) {
       return Log(Severity::kWarning, "custody: a segment cannot be removed",

@@ -243,61 +243,61 @@ void FileCustodyLog::Remember(absl::Span<const Batch> batches) {
     for (size_t i = 0; i < batch.entries.size(); ++i) {
       const absl::StatusOr<statement::Read> read =
           statement::ReadBack(batch.entries[i]);
-      if (!read.ok() || !read->stored_transfer) continue;
-      Keep(*read->stored_transfer, {.origin = batch.origin,
-                                    .index = batch.first_index + i,
-                                    .tree_size = batch.end(),
-                                    .statement = batch.entries[i],
-                                    .checkpoint = batch.checkpoint,
-                                    .receipt = {},
-                                    .segment = wal_.segment()});
+      if (!read.ok() || !read->stored) continue;
+      Keep(*read->stored, {.origin = batch.origin,
+                           .index = batch.first_index + i,
+                           .tree_size = batch.end(),
+                           .statement = batch.entries[i],
+                           .checkpoint = batch.checkpoint,
+                           .receipt = {},
+                           .segment = wal_.segment()});
     }
   }
 }
 
-std::optional<Logged> FileCustodyLog::FindStored(const TransferId& id) const {
-  Unlaid unlaid;
+std::optional<Logged> FileCustodyLog::FindStored(
+    const RecordingName& name) const {
+  Kept kept;
   {
     MutexLock lock(mutex_);
-    const auto found = unlaid_.find(id);
-    if (found == unlaid_.end()) return std::nullopt;
-    unlaid = found->second;
+    const auto found = kept_.find(name);
+    if (found == kept_.end()) return std::nullopt;
+    kept = found->second;
   }
-  if (unlaid.receipt.empty()) {
-    absl::StatusOr<std::string> receipt = OldReceipt(unlaid);
+  if (kept.receipt.empty()) {
+    absl::StatusOr<std::string> receipt = OldReceipt(kept);
     if (!receipt.ok()) {
       Log(Severity::kAlarm, "custody: a receipt cannot be made anew",
-          {{"transfer_id", id.ToString()},
+          {{"recording", name.ToString()},
            {"reason", receipt.status().message()}});
       return std::nullopt;
     }
-    unlaid.receipt = *std::move(receipt);
+    kept.receipt = *std::move(receipt);
   }
-  return Logged{.origin = std::move(unlaid.origin),
-                .index = unlaid.index,
-                .statement = std::move(unlaid.statement),
-                .receipt = std::move(unlaid.receipt)};
+  return Logged{.origin = std::move(kept.origin),
+                .index = kept.index,
+                .statement = std::move(kept.statement),
+                .receipt = std::move(kept.receipt)};
 }
 
 // Byte for byte the one that was given: the proof to the same checkpoint.
-absl::StatusOr<std::string> FileCustodyLog::OldReceipt(
-    const Unlaid& unlaid) const {
-  ASSIGN_OR_RETURN(const Origin origin, Origin::Parse(unlaid.origin));
+absl::StatusOr<std::string> FileCustodyLog::OldReceipt(const Kept& kept) const {
+  ASSIGN_OR_RETURN(const Origin origin, Origin::Parse(kept.origin));
   const LogFiles files(disk_, DirectoryOf(origin));
   ASSIGN_OR_RETURN(const std::optional<std::string> note,
                    files.ReadCheckpoint());
   if (!note) return absl::DataLossError("its log has no checkpoint");
   ASSIGN_OR_RETURN(const Checkpoint published,
                    OpenCheckpoint(*note, keys_.pinned()));
-  ASSIGN_OR_RETURN(Proof proof, InclusionProof(unlaid.index, unlaid.tree_size,
+  ASSIGN_OR_RETURN(Proof proof, InclusionProof(kept.index, kept.tree_size,
                                                [&](int level, uint64_t index) {
                                                  return files.ReadNode(
                                                      published.size, level,
                                                      index);
                                                }));
-  return ToText(Receipt{.index = unlaid.index,
+  return ToText(Receipt{.index = kept.index,
                         .proof = std::move(proof),
-                        .checkpoint = unlaid.checkpoint});
+                        .checkpoint = kept.checkpoint});
 }
 
 }  // namespace schleuse

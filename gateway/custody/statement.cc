@@ -135,9 +135,10 @@ absl::StatusOr<Read> ReadBack(absl::string_view statement) {
   }
   Read read;
   if (parsed.has_stored()) {
+    const wire::Transfer& transfer = parsed.stored().transfer();
     ASSIGN_OR_RETURN(
-        read.stored_transfer,
-        TransferId::Parse(parsed.stored().transfer().transfer_id()));
+        read.stored,
+        RecordingName::Parse(transfer.camera_id(), transfer.recording_id()));
   }
   if (parsed.has_log_closed()) {
     read.next_origin = parsed.log_closed().next_origin();

@@ -93,7 +93,7 @@ absl::StatusOr<std::string> Write(const Frame& frame, const Event& event);
 // What the log itself has to know of a statement that it wrote before.
 struct Read {
   // Of a Stored.
-  std::optional<TransferId> stored_transfer = {};
+  std::optional<RecordingName> stored = {};
   // Of a LogClosed.
   std::optional<std::string> next_origin = {};
 };

@@ -50,7 +50,7 @@ TEST(StatementTest, SaysWhoWhatAndWhen) {
             HasSubstr("\"verified\":\"WRITTEN_AND_SYNCED\""),
             HasSubstr("\"incident\":\"2024-17\""), HasSubstr("\"home\":true")));
   ASSERT_OK_AND_ASSIGN(const Read read, ReadBack(bytes));
-  EXPECT_EQ(read.stored_transfer, stored.transfer_id);
+  EXPECT_EQ(read.stored, stored.name);
   EXPECT_EQ(read.next_origin, std::nullopt);
 }
 
@@ -92,7 +92,7 @@ TEST(StatementTest, TooMuchOrNonsenseIsNotStated) {
 TEST(StatementTest, WhatIsNoStatementIsDataLoss) {
   for (const char* bad :
        {"", "{", "footage", "[]",
-        "{\"stored\":{\"transfer\":{\"transfer_id\":\"x\"}}}"}) {
+        "{\"stored\":{\"transfer\":{\"camera_id\":\"../x\"}}}"}) {
     EXPECT_FALSE(ReadBack(bad).ok()) << bad;
   }
   EXPECT_OK(ReadBack("{\"of a later version\":1}").status());

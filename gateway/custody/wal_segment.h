@@ -1,9 +1,9 @@
 // One file of the custody log's write-ahead log: framed records that only grow.
 // It knows framing, not what the records mean.
 //
-// Bytes (docs/formats.md): an 8-byte header, 'S' 'c' 'h' 'l' 'W' 'a' 'l' and the
-// version 0x01; then for each record: u32 length, u32 CRC-32C of the length field
-// and the payload, payload. Little-endian.
+// Bytes (docs/formats.md): an 8-byte header, 'S' 'c' 'h' 'l' 'W' 'a' 'l' and
+// the version 0x01; then for each record: u32 length, u32 CRC-32C of the length
+// field and the payload, payload. Little-endian.
 //
 // A record is one batch, written whole and synced before the next begins. So a
 // power cut leaves at most one that is not intact, and nothing behind it; an
