@@ -62,13 +62,13 @@ absl::StatusOr<Digest> RootOf(uint64_t size, SubtreeHash hash) {
   return RangeHash(0, size, hash);
 }
 
-absl::StatusOr<Proof> InclusionProof(uint64_t index, uint64_t size,
-                                     SubtreeHash hash) {
+absl::StatusOr<MerkleProof> InclusionProof(uint64_t index, uint64_t size,
+                                           SubtreeHash hash) {
   if (index >= size) {
     return absl::InvalidArgumentError(
         absl::StrCat("a tree of ", size, " has no entry ", index));
   }
-  Proof downward;
+  MerkleProof downward;
   uint64_t begin = 0;
   uint64_t count = size;
   while (count > 1) {
@@ -81,16 +81,16 @@ absl::StatusOr<Proof> InclusionProof(uint64_t index, uint64_t size,
     begin += right ? split : 0;
     count = right ? count - split : split;
   }
-  return Proof(downward.rbegin(), downward.rend());
+  return MerkleProof(downward.rbegin(), downward.rend());
 }
 
-absl::StatusOr<Proof> ConsistencyProof(uint64_t first, uint64_t second,
-                                       SubtreeHash hash) {
+absl::StatusOr<MerkleProof> ConsistencyProof(uint64_t first, uint64_t second,
+                                             SubtreeHash hash) {
   if (first > second) {
     return absl::InvalidArgumentError(absl::StrCat(
         "a tree of ", first, " is not the beginning of one of ", second));
   }
-  Proof downward;
+  MerkleProof downward;
   if (first == 0 || first == second) return downward;
   uint64_t begin = 0;
   uint64_t count = second;
@@ -114,7 +114,7 @@ absl::StatusOr<Proof> ConsistencyProof(uint64_t first, uint64_t second,
     ASSIGN_OR_RETURN(const Digest last, RangeHash(begin, count, hash));
     downward.push_back(last);
   }
-  return Proof(downward.rbegin(), downward.rend());
+  return MerkleProof(downward.rbegin(), downward.rend());
 }
 
 absl::Status VerifyInclusion(uint64_t index, uint64_t size, const Digest& leaf,

@@ -25,7 +25,7 @@ Digest NodeHash(const Digest& left, const Digest& right);
 Digest EmptyRoot();
 
 // From the leaf's sibling upward; no tree of 2^63 leaves has more.
-using Proof = std::vector<Digest>;
+using MerkleProof = std::vector<Digest>;
 constexpr size_t kProofHashesMax = 63;
 
 // The hash of the full subtree of 2^level leaves with number `index`.
@@ -35,12 +35,12 @@ using SubtreeHash =
 // Errors are those of `hash`.
 absl::StatusOr<Digest> RootOf(uint64_t size, SubtreeHash hash);
 //   InvalidArgument  index >= size
-absl::StatusOr<Proof> InclusionProof(uint64_t index, uint64_t size,
-                                     SubtreeHash hash);
+absl::StatusOr<MerkleProof> InclusionProof(uint64_t index, uint64_t size,
+                                           SubtreeHash hash);
 // That the tree of `first` leaves is the beginning of that of `second`.
 //   InvalidArgument  first > second
-absl::StatusOr<Proof> ConsistencyProof(uint64_t first, uint64_t second,
-                                       SubtreeHash hash);
+absl::StatusOr<MerkleProof> ConsistencyProof(uint64_t first, uint64_t second,
+                                             SubtreeHash hash);
 
 // RFC 9162, 2.1.3.2. DataLoss: `leaf` is not shown to be entry `index` of the
 // tree of `size` entries with that root.

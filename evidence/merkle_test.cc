@@ -105,14 +105,14 @@ TEST(MerkleTest, EverySmallTreeProvesEveryEntryAndEveryBeginning) {
   for (uint64_t size = 1; size <= kSize; ++size) {
     ASSERT_OK_AND_ASSIGN(const Digest root, RootOf(size, NodesOf(tree)));
     for (uint64_t index = 0; index < size; ++index) {
-      ASSERT_OK_AND_ASSIGN(const Proof proof,
+      ASSERT_OK_AND_ASSIGN(const MerkleProof proof,
                            InclusionProof(index, size, NodesOf(tree)));
       EXPECT_OK(VerifyInclusion(index, size, tree.leaf(index), proof, root));
     }
     for (uint64_t first = 0; first <= size; ++first) {
       ASSERT_OK_AND_ASSIGN(const Digest first_root,
                            RootOf(first, NodesOf(tree)));
-      ASSERT_OK_AND_ASSIGN(const Proof proof,
+      ASSERT_OK_AND_ASSIGN(const MerkleProof proof,
                            ConsistencyProof(first, size, NodesOf(tree)));
       EXPECT_OK(VerifyConsistency(first, size, first_root, root, proof));
     }
@@ -129,7 +129,7 @@ TEST(MerkleTest, EveryTreeToTwoThousandProvesAndAnyChangeFails) {
     ASSERT_OK_AND_ASSIGN(const Digest root, RootOf(size, NodesOf(tree)));
     const uint64_t index = random.Next() % size;
     const Digest leaf = tree.leaf(index);
-    ASSERT_OK_AND_ASSIGN(Proof proof,
+    ASSERT_OK_AND_ASSIGN(MerkleProof proof,
                          InclusionProof(index, size, NodesOf(tree)));
     ASSERT_OK(VerifyInclusion(index, size, leaf, proof, root));
     const size_t bit = random.Next() % 256;
@@ -162,7 +162,7 @@ TEST(MerkleTest, AnyChangeToAConsistencyProofFails) {
     ASSERT_OK_AND_ASSIGN(const Digest first_root, RootOf(first, NodesOf(tree)));
     ASSERT_OK_AND_ASSIGN(const Digest second_root,
                          RootOf(second, NodesOf(tree)));
-    ASSERT_OK_AND_ASSIGN(Proof proof,
+    ASSERT_OK_AND_ASSIGN(MerkleProof proof,
                          ConsistencyProof(first, second, NodesOf(tree)));
     const auto verify = [&](const Digest& one, const Digest& two) {
       return VerifyConsistency(first, second, one, two, proof);
@@ -209,7 +209,8 @@ TEST(MerkleTest, WhatCannotBeIsRefused) {
 
 TEST(MerkleTest, ASingleEntryNeedsNoProof) {
   const WholeTree tree = TreeOf(1);
-  ASSERT_OK_AND_ASSIGN(const Proof proof, InclusionProof(0, 1, NodesOf(tree)));
+  ASSERT_OK_AND_ASSIGN(const MerkleProof proof,
+                       InclusionProof(0, 1, NodesOf(tree)));
   EXPECT_THAT(proof, IsEmpty());
   EXPECT_OK(VerifyInclusion(0, 1, tree.leaf(0), proof, tree.leaf(0)));
 }

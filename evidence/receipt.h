@@ -26,7 +26,7 @@ namespace schleuse {
 struct Receipt {
   std::optional<std::string> extra = {};  // bytes
   uint64_t index;                         // of the statement in its log
-  Proof proof;
+  MerkleProof proof;
   std::string checkpoint;  // a signed note
 };
 

@@ -289,7 +289,7 @@ std::vector<std::string> FileCustodyLog::ReceiptsOf(
     if (!batch[i].done && !batch[i].stored) continue;
     const uint64_t index = edge.size() - batch.size() + i;
     // The edge has all that a new entry needs.
-    const absl::StatusOr<Proof> proof =
+    const absl::StatusOr<MerkleProof> proof =
         InclusionProof(index, edge.size(), [&edge](int level, uint64_t number) {
           return edge.Node(level, number);
         });

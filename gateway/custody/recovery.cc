@@ -244,13 +244,13 @@ void FileCustodyLog::Remember(absl::Span<const Batch> batches) {
       const absl::StatusOr<statement::Read> read =
           statement::ReadBack(batch.entries[i]);
       if (!read.ok() || !read->stored) continue;
-      Keep(*read->stored, {.origin = batch.origin,
-                           .index = batch.first_index + i,
-                           .tree_size = batch.end(),
-                           .statement = batch.entries[i],
-                           .checkpoint = batch.checkpoint,
-                           .receipt = {},
-                           .segment = wal_.segment()});
+      Keep(read->stored->name, {.origin = batch.origin,
+                                .index = batch.first_index + i,
+                                .tree_size = batch.end(),
+                                .statement = batch.entries[i],
+                                .checkpoint = batch.checkpoint,
+                                .receipt = {},
+                                .segment = wal_.segment()});
     }
   }
 }
@@ -289,12 +289,12 @@ absl::StatusOr<std::string> FileCustodyLog::OldReceipt(const Kept& kept) const {
   if (!note) return absl::DataLossError("its log has no checkpoint");
   ASSIGN_OR_RETURN(const Checkpoint published,
                    OpenCheckpoint(*note, keys_.pinned()));
-  ASSIGN_OR_RETURN(Proof proof, InclusionProof(kept.index, kept.tree_size,
-                                               [&](int level, uint64_t index) {
-                                                 return files.ReadNode(
-                                                     published.size, level,
-                                                     index);
-                                               }));
+  ASSIGN_OR_RETURN(MerkleProof proof,
+                   InclusionProof(kept.index, kept.tree_size,
+                                  [&](int level, uint64_t index) {
+                                    return files.ReadNode(published.size, level,
+                                                          index);
+                                  }));
   return ToText(Receipt{.index = kept.index,
                         .proof = std::move(proof),
                         .checkpoint = kept.checkpoint});

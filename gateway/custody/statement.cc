@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/json_util.h>
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "evidence/tile.h"
@@ -137,8 +139,13 @@ absl::StatusOr<Read> ReadBack(absl::string_view statement) {
   if (parsed.has_stored()) {
     const wire::Transfer& transfer = parsed.stored().transfer();
     ASSIGN_OR_RETURN(
-        read.stored,
+        RecordingName name,
         RecordingName::Parse(transfer.camera_id(), transfer.recording_id()));
+    ASSIGN_OR_RETURN(const Digest sha256,
+                     Digest::FromHex(parsed.stored().sha256()));
+    read.stored = Read::Stored{.name = std::move(name),
+                               .size = parsed.stored().size(),
+                               .sha256 = sha256};
   }
   if (parsed.has_log_closed()) {
     read.next_origin = parsed.log_closed().next_origin();

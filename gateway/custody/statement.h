@@ -92,8 +92,12 @@ absl::StatusOr<std::string> Write(const Frame& frame, const Event& event);
 
 // What the log itself has to know of a statement that it wrote before.
 struct Read {
-  // Of a Stored.
-  std::optional<RecordingName> stored = {};
+  struct Stored {
+    RecordingName name;
+    uint64_t size;
+    Digest sha256;
+  };
+  std::optional<Stored> stored = {};
   // Of a LogClosed.
   std::optional<std::string> next_origin = {};
 };

@@ -50,7 +50,10 @@ TEST(StatementTest, SaysWhoWhatAndWhen) {
             HasSubstr("\"verified\":\"WRITTEN_AND_SYNCED\""),
             HasSubstr("\"incident\":\"2024-17\""), HasSubstr("\"home\":true")));
   ASSERT_OK_AND_ASSIGN(const Read read, ReadBack(bytes));
-  EXPECT_EQ(read.stored, stored.name);
+  ASSERT_TRUE(read.stored);
+  EXPECT_EQ(read.stored->name, stored.name);
+  EXPECT_EQ(read.stored->size, stored.size);
+  EXPECT_EQ(read.stored->sha256, stored.sha256);
   EXPECT_EQ(read.next_origin, std::nullopt);
 }
 

@@ -172,6 +172,9 @@ struct ReplyFiller {
         absl::ToInt64Milliseconds(pause.retry_after));
     proto.mutable_pause()->set_reason(ToProto(pause.reason));
   }
+  void operator()(const GivenReceipt& receipt) {
+    *proto.mutable_receipt() = ToProto(receipt);
+  }
   void operator()(const Stored& stored) {
     proto.mutable_stored()->set_size(stored.size);
     proto.mutable_stored()->set_sha256(std::string(stored.sha256.bytes()));
@@ -208,6 +211,17 @@ Chunk ToDomain(WireChunk chunk) {
   return {.offset = chunk.offset,
           .crc32c = chunk.crc32c,
           .data = std::move(chunk.data)};
+}
+
+v1::Receipt ToProto(const GivenReceipt& receipt) {
+  v1::Receipt proto;
+  proto.set_camera_id(receipt.name.camera_id());
+  proto.set_recording_id(receipt.name.recording_id());
+  proto.set_size(receipt.size);
+  proto.set_sha256(std::string(receipt.sha256.bytes()));
+  proto.set_statement(receipt.statement);
+  proto.set_proof(receipt.proof);
+  return proto;
 }
 
 v1::UploadReply ToProto(const Reply& reply) {

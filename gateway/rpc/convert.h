@@ -21,6 +21,7 @@ absl::StatusOr<Finish> ToDomain(const transfer::v1::Finish& finish);
 Chunk ToDomain(WireChunk chunk);
 
 transfer::v1::UploadReply ToProto(const Reply& reply);
+transfer::v1::Receipt ToProto(const GivenReceipt& receipt);
 transfer::v1::GetTransferReply ToProto(const TransferView& view);
 
 // With an ErrorDetail in the status's details.

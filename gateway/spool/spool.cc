@@ -132,6 +132,8 @@ absl::Status Spool::RecoverTransfer(const TransferId& id, bool has_bytes,
     unstored.push_back({.id = id,
                         .name = begun.name,
                         .extension = begun.extension,
+                        .principal = begun.principal,
+                        .metadata = begun.metadata,
                         .finished = *summary.finished,
                         .bytes_missing = !has_bytes});
   }
@@ -258,6 +260,8 @@ absl::StatusOr<std::optional<Unstored>> Spool::ReadFinished(
   return Unstored{.id = id,
                   .name = summary.begun->name,
                   .extension = summary.begun->extension,
+                  .principal = summary.begun->principal,
+                  .metadata = summary.begun->metadata,
                   .finished = *summary.finished,
                   .bytes_missing = absl::IsNotFound(bytes)};
 }

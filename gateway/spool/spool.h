@@ -35,6 +35,8 @@ struct Unstored {
   TransferId id;
   RecordingName name;
   std::string extension;  // of the stored file
+  std::string principal;  // SPIFFE ID of who began it
+  std::string metadata;   // as it came on the wire
   Finished finished;
   // Its bytes are gone from the spool: the store must have them.
   bool bytes_missing;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "base/failpoint.h"
 #include "base/status.h"
 
@@ -11,6 +12,9 @@ namespace schleuse {
 namespace {
 
 constexpr absl::string_view kBytesPrefix = "recording.";
+constexpr absl::string_view kStatement = "statement.json";
+constexpr absl::string_view kReceipt = "receipt.tlog-proof";
+constexpr uint64_t kProofBytesMax = 128 << 10;
 constexpr uint64_t kReadBytes = 1 << 20;
 // Hashed in one step of a commit: some ten milliseconds.
 constexpr uint64_t kStepBytes = 8 << 20;
@@ -375,6 +379,58 @@ absl::Status FileStore::Keep(const Bundle& bundle) {
   // Not there, unless the whole store is gone.
   if (absl::IsNotFound(kept)) RETURN_IF_ERROR(Probe());
   return kept;
+}
+
+absl::Status FileStore::Lay(const Bundle& bundle, const Proof& proof) {
+  const std::string directory = ParentOf(bundle.location);
+  const Names names(*this, directory);
+  const std::pair<absl::string_view, const std::string&> files[] = {
+      {kStatement, proof.statement}, {kReceipt, proof.receipt}};
+  for (const auto& [name, bytes] : files) {
+    RETURN_IF_ERROR(LayFile(JoinPath(directory, name), bytes));
+  }
+  return disk_.SyncDirectory(directory);
+}
+
+absl::Status FileStore::LayFile(const std::string& path,
+                                const std::string& bytes) {
+  const absl::StatusOr<std::string> held =
+      ReadFile(disk_, path, kProofBytesMax);
+  if (held.ok() && *held != bytes) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(path, " holds something else"));
+  }
+  if (!held.ok() && !absl::IsNotFound(held.status())) return held.status();
+  // Found alike it may come from a process that died before its sync, or whose
+  // sync failed: made anew, it can be synced.
+  const std::string draft = absl::StrCat(path, ".new");
+  const absl::Status gone = disk_.Remove(draft);
+  if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
+  ASSIGN_OR_RETURN(const std::unique_ptr<File> file, disk_.Create(draft));
+  RETURN_IF_ERROR(file->Write(0, bytes));
+  RETURN_IF_ERROR(file->Sync());
+  return disk_.Replace(draft, path);
+}
+
+absl::StatusOr<std::optional<Proof>> FileStore::ReadProof(
+    const Bundle& bundle) const {
+  const std::string directory = ParentOf(bundle.location);
+  Proof proof;
+  const std::pair<absl::string_view, std::string*> files[] = {
+      {kStatement, &proof.statement}, {kReceipt, &proof.receipt}};
+  for (const auto& [name, into] : files) {
+    absl::StatusOr<std::string> bytes =
+        ReadFile(disk_, JoinPath(directory, name), kProofBytesMax);
+    if (absl::IsNotFound(bytes.status())) return std::nullopt;
+    RETURN_IF_ERROR(bytes.status());
+    *into = *std::move(bytes);
+  }
+  return proof;
+}
+
+std::string FileStore::StatedLocation(const Bundle& bundle) const {
+  return std::string(
+      absl::StripPrefix(bundle.location, absl::StrCat(root_, "/")));
 }
 
 absl::Status FileStore::Probe() const {

@@ -39,6 +39,11 @@ class FileStore final : public Store {
       const Bundle& bundle) const override;
   // Syncs the file's bytes and the names on the way to it.
   absl::Status Keep(const Bundle& bundle) override;
+  absl::Status Lay(const Bundle& bundle, const Proof& proof) override;
+  absl::StatusOr<std::optional<Proof>> ReadProof(
+      const Bundle& bundle) const override;
+  std::string StatedLocation(const Bundle& bundle) const override;
+  bool reads_back() const override { return options_.read_back; }
   absl::Status Probe() const override;
 
   // Proves that a link from `spool_directory` into the root works, by making
@@ -58,6 +63,7 @@ class FileStore final : public Store {
   // none that may not be so.
   absl::Status MakeCameraDirectory(absl::string_view camera);
   absl::StatusOr<NameSyncs::Change> MakeDirectoryOf(const RecordingName& name);
+  absl::Status LayFile(const std::string& path, const std::string& bytes);
   // Whether a sync of a name at `location` failed, so that no later one counts.
   bool IsDoubted(absl::string_view location);
   void SetDoubt(absl::string_view location, bool doubted);

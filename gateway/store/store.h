@@ -1,6 +1,6 @@
 // The final storage inside the network. A store keeps bundles: the bytes of a
-// recording under its name, never replaced. It knows nothing of devices,
-// streams or the spool's journals.
+// recording under its name, never replaced, and what proves them. It knows
+// nothing of devices, streams or the spool's journals.
 #ifndef SCHLEUSE_GATEWAY_STORE_STORE_H_
 #define SCHLEUSE_GATEWAY_STORE_STORE_H_
 
@@ -32,6 +32,14 @@ struct Bundle {
   uint64_t size;         // bytes
 
   friend bool operator==(const Bundle&, const Bundle&) = default;
+};
+
+// What lies beside a bundle's bytes, so that a stranger can check them.
+struct Proof {
+  std::string statement;  // JSON
+  std::string receipt;    // C2SP tlog-proof
+
+  friend bool operator==(const Proof&, const Proof&) = default;
 };
 
 // Brings one recording in. One thread at a time.
@@ -88,6 +96,18 @@ class Store {
   //   DataLoss, ResourceExhausted  nobody knows what of it is durable, and a
   //             later OK does not change that
   virtual absl::Status Keep(const Bundle& bundle) = 0;
+  // Lays statement and receipt beside the bytes, durably. The same once more is
+  // OK.
+  //   AlreadyExists  others lie there: they stay
+  //   others         nobody knows which of it is durable: lay it anew
+  virtual absl::Status Lay(const Bundle& bundle, const Proof& proof) = 0;
+  // nullopt: not both lie there.
+  virtual absl::StatusOr<std::optional<Proof>> ReadProof(
+      const Bundle& bundle) const = 0;
+  // Where a bundle lies, as a statement says it: below the store's root.
+  virtual std::string StatedLocation(const Bundle& bundle) const = 0;
+  // Whether Commit reads back what it stored.
+  virtual bool reads_back() const = 0;
   // OK if the store can be reached and is the one that was set up.
   virtual absl::Status Probe() const = 0;
 };

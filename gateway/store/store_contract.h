@@ -170,6 +170,22 @@ TEST_P(StoreContractTest, RecordingsDoNotDisturbEachOther) {
 }
 
 // More than a store reads in one step, so that it stops in between.
+TEST_P(StoreContractTest, KeepsWhatProvesABundleBesideIt) {
+  const auto bundle = SpoolAndCommit(Recording(), "footage");
+  ASSERT_OK(bundle);
+  EXPECT_THAT(store().ReadProof(*bundle), IsOkAndHolds(std::nullopt));
+  const Proof proof = {.statement = "{}", .receipt = "receipt\n"};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_OK(store().Lay(*bundle, proof));
+    EXPECT_THAT(store().ReadProof(*bundle), IsOkAndHolds(proof));
+    harness_->Restart();
+  }
+  EXPECT_THAT(store().Lay(*bundle, {.statement = "{}", .receipt = "other\n"}),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(store().ReadProof(*bundle), IsOkAndHolds(proof));
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
+}
+
 TEST_P(StoreContractTest, LargeRecordingIsStoredAndFoundAgainInSteps) {
   const std::string bytes(kLargeBytes, 'x');
   const StoreSource source = harness_->Spool(Recording(), bytes);

@@ -73,6 +73,12 @@ void LeftoverAgain(const std::shared_ptr<IntakeInside>& house,
   StartLeftovers(house);
 }
 
+void IntakeInside::State(statement::Event event,
+                         CustodyLog::Importance importance) {
+  if (options.custody == nullptr) return;
+  options.custody->Append(std::move(event), importance, nullptr);
+}
+
 // --- Stream ------------------------------------------------------------------
 
 void Stream::Inside::End(const StreamEnd& end) {
@@ -212,6 +218,15 @@ absl::Status Intake::Recover() {
     inside_->leftovers.assign(unstored.begin(), unstored.end());
   }
   StartLeftovers(inside_);
+  if (CustodyLog* const custody = inside_->options.custody) {
+    // Stated, and perhaps not told or laid beside the bytes.
+    for (const RecordingName& name : custody->Unlaid()) {
+      inside_->registry
+          .Join(name,
+                [&] { return std::make_shared<LiveRecording>(name, inside_); })
+          ->LayStated();
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -234,6 +249,24 @@ void Intake::Look(const Principal& principal, const RecordingName& name,
       .Join(name,
             [&] { return std::make_shared<LiveRecording>(name, inside_); })
       ->Look(std::move(done));
+}
+
+void Intake::FindReceipt(
+    const Principal& principal, const RecordingName& name,
+    absl::AnyInvocable<void(absl::StatusOr<GivenReceipt>)> done) {
+  const Decision decision =
+      inside_->roster.Current()->MayBring(principal, name.camera_id());
+  if (!decision.permitted()) {
+    return done(
+        absl::PermissionDeniedError("the roster does not grant this camera"));
+  }
+  if (inside_->options.custody == nullptr) {
+    return done(absl::UnimplementedError("this gateway gives no receipts"));
+  }
+  inside_->registry
+      .Join(name,
+            [&] { return std::make_shared<LiveRecording>(name, inside_); })
+      ->FindReceipt(std::move(done));
 }
 
 void Intake::Drain(absl::AnyInvocable<void()> done) {

@@ -21,6 +21,7 @@
 #include "gateway/access/principal.h"
 #include "gateway/access/roster.h"
 #include "gateway/access/roster_source.h"
+#include "gateway/custody/custody_log.h"
 #include "gateway/spool/spool.h"
 #include "gateway/store/store.h"
 #include "gateway/transfer/messages.h"
@@ -28,6 +29,9 @@
 namespace schleuse {
 
 struct IntakeOptions {
+  // Where it is stated what became of recordings; borrowed. nullptr: no
+  // receipts are given.
+  CustodyLog* custody = nullptr;
   // What may be received and not yet durable, over all streams; each has at
   // least kCreditBytesMin of it.
   uint64_t credit_bytes_total = uint64_t{192} << 20;
@@ -110,6 +114,13 @@ class Intake {
   //   PermissionDenied  the roster does not grant it
   void Look(const Principal& principal, const RecordingName& name,
             absl::AnyInvocable<void(absl::StatusOr<TransferView>)> done);
+
+  // Tells `done`, from some thread, the receipt that was given for `name`.
+  //   NotFound          none, or not yet
+  //   PermissionDenied  the roster does not grant it
+  //   Unimplemented     this gateway gives none
+  void FindReceipt(const Principal& principal, const RecordingName& name,
+                   absl::AnyInvocable<void(absl::StatusOr<GivenReceipt>)> done);
 
   // Takes nothing new, makes durable and acknowledges what was received,
   // brings what was finished to its end, ends all streams with UNAVAILABLE,

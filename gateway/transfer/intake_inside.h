@@ -82,6 +82,9 @@ struct IntakeInside {
   // received: a stream has several of them within its credit.
   uint64_t ChunkBytesMax() const;
 
+  // What happened goes into the custody log, where there is one.
+  void State(statement::Event event, CustodyLog::Importance importance);
+
   // Log, for what a peer or a broken disk can make us say again and again.
   void Say(Severity severity, absl::string_view event,
            std::initializer_list<LogField> fields);

@@ -49,6 +49,8 @@ void LiveRecording::BeginCommitting() {
   committing_ = Committing{
       .source = SourceOf(partial_->id(), partial_->begun().extension),
       .finished = *partial_->finished(),
+      .device = partial_->begun().principal,
+      .metadata = partial_->begun().metadata,
       .without_journal = partial_->has_journal() ? nullptr : partial_};
   partial_ = nullptr;
   state_.reset();
@@ -146,9 +148,9 @@ void LiveRecording::OnUnkept(const absl::Status& stored,
 
 void LiveRecording::OnStored(const Bundle& bundle) {
   Failpoint("gateway.committed");
-  const Finished finished = committing_->finished;
-  const TransferId id = committing_->source.transfer_id;
-  committing_.reset();
+  const Committing committed = *std::exchange(committing_, std::nullopt);
+  const Finished& finished = committed.finished;
+  const TransferId& id = committed.source.transfer_id;
   failures_ = 0;
   in_store_ = {.bundle = bundle, .sha256 = finished.sha256};
   Log(Severity::kInfo, "recording stored",
@@ -157,11 +159,24 @@ void LiveRecording::OnStored(const Bundle& bundle) {
        {"location", bundle.location},
        {"size", finished.size},
        {"sha256", finished.sha256.ToHex()}});
+  if (house_->options.custody != nullptr) {
+    return State({.bundle = bundle,
+                  .finished = finished,
+                  .transfer_id = id,
+                  .device = committed.device,
+                  .metadata = committed.metadata,
+                  .read_back = house_->store.reads_back(),
+                  .in_spool = true});
+  }
   // A stream that has not declared anything yet will, and is answered then.
   if (current_ != nullptr && current_asked_) {
-    SayStored({.size = finished.size, .sha256 = finished.sha256});
+    SayStored(Stored{.size = finished.size, .sha256 = finished.sha256});
   }
   Failpoint("gateway.stored_sent");
+  ForgetTransfer(id);
+}
+
+void LiveRecording::ForgetTransfer(const TransferId& id) {
   const absl::Status removed = house_->spool.Remove(name_, id);
   if (!removed.ok()) {
     // The next start finds it stored and tries again.
@@ -182,6 +197,11 @@ void LiveRecording::OnConflict() {
                {"set_aside", aside.ok() ? "yes" : aside.message()}});
   const Finish finish = {.size = committing_->finished.size,
                          .sha256 = committing_->finished.sha256};
+  house_->State(statement::Conflicting{.name = name_,
+                                       .transfer_id = id,
+                                       .device = committing_->device,
+                                       .sha256 = finish.sha256},
+                CustodyLog::Importance::kMust);
   committing_.reset();
   const absl::Status found = LookIntoStore();
   if (!found.ok() || !in_store_) {
@@ -211,6 +231,7 @@ void LiveRecording::RetryLater() {
 
 void LiveRecording::TryAgain() {
   if (committing_) return Commit();
+  if (stating_) return StateAgain();
   if (leftover_) return LeftoverAgain(house_, *leftover_);
   if (partial_ != nullptr && partial_->finished() && !finish_) {
     FinishFromSpool();
@@ -291,7 +312,8 @@ void LiveRecording::AnswerFromStore(const Finish& finish) {
     finish_.reset();
     if (!same) return End(StreamEnd::OtherBytesStored(in_store_->sha256));
     if (current_ == nullptr) return;
-    return SayStored({.size = finish.size, .sha256 = finish.sha256});
+    if (house_->options.custody != nullptr) return AnswerWithReceipt(finish);
+    return SayStored(Stored{.size = finish.size, .sha256 = finish.sha256});
   }
   if (store_reading_) return;
   absl::StatusOr<std::unique_ptr<StoredBytes>> bytes =

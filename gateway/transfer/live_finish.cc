@@ -34,6 +34,15 @@ void LiveRecording::OnFinish(const std::shared_ptr<Stream>& stream,
                              const Finish& finish) {
   if (stream != current_ || current_ended_ || draining_) return;
   const bool asked_before = std::exchange(current_asked_, true);
+  if (stating_) {
+    if (finish.size != stating_->finished.size ||
+        finish.sha256 != stating_->finished.sha256) {
+      return End(StreamEnd::OtherBytesStored(stating_->finished.sha256));
+    }
+    if (stating_->proof) return SayReceipt();
+    // Answered once the log holds it; if that had no room, look whether it has.
+    return StateAgain();
+  }
   if (in_store_) return AnswerFromStore(finish);
   if (committing_) {
     if (finish.size != committing_->finished.size ||
@@ -161,6 +170,14 @@ void LiveRecording::CloseAsMismatch(const Digest& received) {
                {"declared_sha256", finish_->sha256.ToHex()},
                {"received_size", state_->received()},
                {"received_sha256", received.ToHex()}});
+  house_->State(statement::Quarantined{.name = name_,
+                                       .transfer_id = id,
+                                       .device = partial_->begun().principal,
+                                       .declared_size = finish_->size,
+                                       .declared = finish_->sha256,
+                                       .received_size = state_->received(),
+                                       .received = received},
+                CustodyLog::Importance::kMust);
   partial_->RecordMismatch(finish_->size, finish_->sha256, received,
                            house_->clock.Now());
   // Rare, so on the strand: nothing may come between the record and its sync.

@@ -133,7 +133,7 @@ void LiveRecording::End(StreamEnd end) {
   current_->inside_->End(end);
 }
 
-void LiveRecording::SayStored(const Stored& stored) {
+void LiveRecording::SayStored(const Reply& stored) {
   current_->inside_->Send(stored);
   End({.status = absl::OkStatus()});
   ForgetNewest(current_);
@@ -172,6 +172,13 @@ void LiveRecording::NoteTakeover(const Principal& by) {
                 {{"recording", name_.ToString()},
                  {"from", before},
                  {"to", by.spiffe_id()}});
+    if (partial_ != nullptr) {
+      house_->State(statement::TakenOver{.name = name_,
+                                         .transfer_id = partial_->id(),
+                                         .device = by.spiffe_id(),
+                                         .from_device = before},
+                    CustodyLog::Importance::kOrdinary);
+    }
   }
   const absl::Time now = house_->clock.Now();
   takeovers_.push_back(now);
@@ -191,6 +198,7 @@ void LiveRecording::OnAttach(const std::shared_ptr<Stream>& stream,
   current_ = stream;
   current_ended_ = false;
   current_asked_ = false;
+  if (house_->options.custody != nullptr) current_metadata_ = begin.metadata;
   // What an older stream declared binds nobody, unless it was found to be true.
   const bool found_true = finish_ && partial_ != nullptr &&
                           partial_->finished() &&
@@ -259,6 +267,10 @@ void LiveRecording::OpenTransfer(const Begin& begin,
   partial_ = *std::move(created);
   state_.emplace(0, 0);
   state_->Attach(begin.size);
+  house_->State(statement::Opened{.name = name_,
+                                  .transfer_id = partial_->id(),
+                                  .device = principal.spiffe_id()},
+                CustodyLog::Importance::kOrdinary);
 }
 
 // Brings back to memory what spool and store know of this recording; what was
@@ -299,7 +311,9 @@ absl::Status LiveRecording::LoadStored(const TransferId& id,
       house_->spool.ReadFinished(id);
   if (left.ok() && *left) {
     committing_ = Committing{.source = SourceOf(id, (*left)->extension),
-                             .finished = (*left)->finished};
+                             .finished = (*left)->finished,
+                             .device = (*left)->principal,
+                             .metadata = (*left)->metadata};
     Post([this] {
       if (committing_) Commit();
     });

@@ -41,6 +41,10 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // The stream's call is over, or it was ended for its own faults.
   void Detach(std::shared_ptr<Stream> stream);
   void Look(absl::AnyInvocable<void(absl::StatusOr<TransferView>)> done);
+  void FindReceipt(absl::AnyInvocable<void(absl::StatusOr<GivenReceipt>)> done);
+  // After a restart: the log says that it was stored, and its bundle may lack
+  // what proves it.
+  void LayStated();
   // After a restart: this transfer was finished and is to be stored.
   void StoreLeftover(const Unstored& unstored);
   // Makes durable, acknowledges, ends the stream; `done` once all is quiet.
@@ -50,11 +54,27 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // What is known of the recording in the final store.
   struct InStore {
     Bundle bundle;
-    std::optional<Digest> sha256;  // absent until it was read and hashed
+    std::optional<Digest> sha256;     // absent until it was read and hashed
+    std::optional<Proof> proof = {};  // absent until it was given or read
+  };
+  // Stored, and on its way into the custody log and from there beside its
+  // bytes.
+  struct Stating {
+    Bundle bundle;
+    Finished finished;
+    TransferId transfer_id;
+    std::string device;    // SPIFFE ID
+    std::string metadata;  // as it came
+    bool read_back;
+    bool in_spool;  // its records there go once the bundle is complete
+    std::optional<Proof> proof = {};  // once the log holds it
+    bool running = false;             // the log or the store is at work
   };
   struct Committing {
     StoreSource source;
     Finished finished;
+    std::string device = {};    // SPIFFE ID of who began it
+    std::string metadata = {};  // as it came
     // Only its bytes are durable yet: a small recording goes into the store
     // without a journal, as long as that takes it at once.
     std::shared_ptr<Partial> without_journal = {};
@@ -105,7 +125,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void PauseStream(Pause::Reason reason);
   // Says Stored, and lets go of the stream: that its call is over need not be
   // heard of here.
-  void SayStored(const Stored& stored);
+  void SayStored(const Reply& stored);
 
   // live_sync.cc: durability
   void SyncSoon();
@@ -156,6 +176,18 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void StepStoreReading();
   void StoreNotReadable(const absl::Status& why);
 
+  // live_receipt.cc: from Stored to the receipt, and to a complete bundle
+  void State(Stating stating);
+  void StateAgain();
+  void OnStated(const absl::StatusOr<Logged>& logged);
+  void OnProof(Proof proof);
+  void LayProof();
+  void OnLaid(const absl::Status& status);
+  void SayReceipt();
+  void AnswerWithReceipt(const Finish& finish);
+  absl::StatusOr<GivenReceipt> Given() const;
+  void ForgetTransfer(const TransferId& id);
+
   const RecordingName name_;
   const std::shared_ptr<IntakeInside> house_;
   Strand strand_;
@@ -166,8 +198,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
 
   // --- on the strand alone ---
   std::shared_ptr<Stream> current_;
-  bool current_ended_ = false;  // by us: nothing more of it has an effect
-  bool current_asked_ = false;  // its Finish came
+  bool current_ended_ = false;    // by us: nothing more of it has an effect
+  bool current_asked_ = false;    // its Finish came
+  std::string current_metadata_;  // as its Begin brought it
   // Shared with a Sync that runs beside the strand.
   std::shared_ptr<Partial> partial_;
   std::optional<TransferState> state_;  // exactly while partial_ is there
@@ -190,6 +223,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // Everything is durable in the spool and on its way into the store; partial_
   // is closed.
   std::optional<Committing> committing_;
+  std::optional<Stating> stating_;
   int failures_ = 0;  // to bring it into the store, in a row
   bool retry_set_ = false;
   // Finished in an earlier process, and not looked at yet.

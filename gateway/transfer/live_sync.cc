@@ -172,7 +172,8 @@ void LiveRecording::UpdateBusy() {
   const bool waits_for_store =
       committing_ && retry_set_ && committing_->upload == nullptr;
   const bool at_work = sync_running_ || reading_step_posted_ ||
-                       store_reading_ || (finish_ && partial_ != nullptr) ||
+                       store_reading_ || (stating_ && stating_->running) ||
+                       (finish_ && partial_ != nullptr) ||
                        (committing_ && !waits_for_store);
   const bool busy = at_work || sync_timer_set_ || retry_set_;
   if (busy != busy_) {

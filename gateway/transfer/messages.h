@@ -85,7 +85,16 @@ struct Stored {
   Digest sha256;
 };
 
-using Reply = std::variant<Ready, Ack, Rewind, Pause, Stored>;
+// The statement that it is stored, and the proof that the custody log holds it.
+struct GivenReceipt {
+  RecordingName name;
+  uint64_t size;
+  Digest sha256;
+  std::string statement;  // JSON
+  std::string proof;      // C2SP tlog-proof
+};
+
+using Reply = std::variant<Ready, Ack, Rewind, Pause, Stored, GivenReceipt>;
 
 // Why a stream ends with an error: schleuse.transfer.v1.ErrorDetail.Reason.
 enum class EndReason {
@@ -108,7 +117,8 @@ struct StreamEnd {
   // `stored`: the hash of the bytes that have the name, if it is known.
   static StreamEnd OtherBytesStored(const std::optional<Digest>& stored);
 
-  // OK after Stored. The message goes to the device: no inner detail.
+  // OK after Stored or GivenReceipt. The message goes to the device: no inner
+  // detail.
   absl::Status status;
   EndReason reason = EndReason::kUnspecified;
   std::optional<Digest> stored_sha256 = {};  // with kOtherBytesStored

@@ -21,6 +21,8 @@
 #include "base/status_matchers.h"
 #include "disk/fake_disk.h"
 #include "gateway/access/roster_source.h"
+#include "gateway/custody/custody_log.h"
+#include "gateway/custody/keys.h"
 #include "gateway/spool/spool.h"
 #include "gateway/store/file_store.h"
 #include "gateway/transfer/intake.h"
@@ -30,6 +32,11 @@ namespace schleuse {
 
 constexpr char kSpoolDirectory[] = "/data/spool";
 constexpr char kStoreDirectory[] = "/data/store";
+constexpr char kCustodyDirectory[] = "/data/custody";
+constexpr char kKeyDirectory[] = "/data/keys";
+
+// incident = "2024-17", as it comes on the wire.
+constexpr char kMetadata[] = "\x2a\x07\x32\x30\x32\x34-17";
 
 inline std::string Footage(size_t size, uint64_t seed = 1) {
   std::string bytes(size, '\0');
@@ -77,7 +84,7 @@ class TestStream {
   void Begin(const RecordingName& name,
              std::optional<uint64_t> size = std::nullopt) {
     stream_->OnBegin({.name = name,
-                      .metadata = "metadata",
+                      .metadata = kMetadata,
                       .extension = "mp4",
                       .size = size});
   }
@@ -159,7 +166,21 @@ class HouseStore final : public Store {
   absl::Status Keep(const Bundle& bundle) override {
     return files_.Keep(bundle);
   }
+  absl::Status Lay(const Bundle& bundle, const Proof& proof) override {
+    RETURN_IF_ERROR(lays);
+    return files_.Lay(bundle, proof);
+  }
+  absl::StatusOr<std::optional<Proof>> ReadProof(
+      const Bundle& bundle) const override {
+    return files_.ReadProof(bundle);
+  }
+  std::string StatedLocation(const Bundle& bundle) const override {
+    return files_.StatedLocation(bundle);
+  }
+  bool reads_back() const override { return files_.reads_back(); }
   absl::Status Probe() const override { return files_.Probe(); }
+
+  absl::Status lays = absl::OkStatus();
 
  private:
   FileStore files_;
@@ -194,12 +215,34 @@ class TestHouse {
     return {.spool_reserve_bytes = 0, .ack_every_bytes = 8 * 1024};
   }
 
+  // From the next start on it gives receipts.
+  void KeepLog() {
+    EXPECT_OK(MakeDirectories(disk, kCustodyDirectory));
+    EXPECT_OK(MakeDirectories(disk, kKeyDirectory));
+    EXPECT_OK(InitCustody(disk, kCustodyDirectory, kKeyDirectory, "gw", 4096));
+    absl::StatusOr<CustodyKeys> keys =
+        CustodyKeys::Load(disk, kKeyDirectory, "gw");
+    EXPECT_OK(keys.status());
+    keys_ = std::make_unique<CustodyKeys>(*std::move(keys));
+  }
+  const CustodyKeys& keys() const { return *keys_; }
+
   // From the next start on.
   void SetOptions(const IntakeOptions& options) { intake_options_ = options; }
   void SetOptions(const FileStoreOptions& options) { store_options_ = options; }
 
   absl::Status Start() {
-    process_ = std::make_unique<Process>(*this);
+    std::unique_ptr<CustodyLog> log;
+    if (keys_ != nullptr) {
+      CustodyOptions options;
+      options.reserve_bytes = 4096;
+      options.clock_synchronised = [] { return true; };
+      options.on_fatal = [this](const absl::Status& why) { fatal = why; };
+      ASSIGN_OR_RETURN(
+          log, CustodyLog::Open(disk, kCustodyDirectory, *keys_, executor,
+                                executor, random, std::move(options)));
+    }
+    process_ = std::make_unique<Process>(*this, std::move(log));
     return process_->intake.Recover();
   }
   // The process is gone; what it had not written is gone with it.
@@ -223,6 +266,8 @@ class TestHouse {
 
   Intake& intake() { return process_->intake; }
   Spool& spool() { return process_->spool; }
+  HouseStore& store() { return process_->store; }
+  CustodyLog& custody() { return *process_->custody; }
 
   // A stream on which nothing was said.
   std::shared_ptr<TestStream> Connect(const Principal& who = Device()) {
@@ -277,6 +322,18 @@ class TestHouse {
       rewinds = all.size();
       from = all.back().offset;
     }
+  }
+
+  absl::StatusOr<GivenReceipt> FindReceipt(const RecordingName& name,
+                                           const Principal& who = Device()) {
+    std::optional<absl::StatusOr<GivenReceipt>> answer;
+    intake().FindReceipt(who, name,
+                         [&answer](absl::StatusOr<GivenReceipt> receipt) {
+                           answer = std::move(receipt);
+                         });
+    Run();
+    EXPECT_TRUE(answer.has_value());
+    return answer.value_or(absl::InternalError("no answer"));
   }
 
   absl::StatusOr<TransferView> Look(const RecordingName& name,
@@ -342,6 +399,7 @@ class TestHouse {
   FakeExecutor executor;
   SeededRandom random{7};
   absl::Status store_opens;
+  absl::Status fatal;  // why the custody log cannot go on
   // The task that runs is one of those that may wait for the disk.
   bool waiter_runs = false;
 
@@ -361,11 +419,18 @@ class TestHouse {
     TestHouse& house;
   };
   struct Process {
-    explicit Process(TestHouse& house)
-        : spool(house.disk, kSpoolDirectory, house.random),
+    Process(TestHouse& house, std::unique_ptr<CustodyLog> log)
+        : custody(std::move(log)),
+          spool(house.disk, kSpoolDirectory, house.random),
           store(house.disk, house.store_options_, house.store_opens),
           intake(spool, store, *house.roster_, house.executor, house.waiters_,
-                 house.executor, house.random, house.intake_options_) {}
+                 house.executor, house.random,
+                 WithLog(house.intake_options_, custody.get())) {}
+    static IntakeOptions WithLog(IntakeOptions options, CustodyLog* log) {
+      options.custody = log;
+      return options;
+    }
+    std::unique_ptr<CustodyLog> custody;
     Spool spool;
     HouseStore store;
     Intake intake;
@@ -375,6 +440,7 @@ class TestHouse {
   IntakeOptions intake_options_;
   FileStoreOptions store_options_;
   std::unique_ptr<RosterSource> roster_;
+  std::unique_ptr<CustodyKeys> keys_;
   std::unique_ptr<Process> process_;
   std::vector<std::shared_ptr<TestStream>> streams_;
 };

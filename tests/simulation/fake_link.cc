@@ -33,6 +33,12 @@ client::Reply ToClient(const Pause& pause) {
                        .reason = static_cast<client::Pause::Reason>(
                            static_cast<int>(pause.reason) + 1)};
 }
+client::Reply ToClient(const GivenReceipt& receipt) {
+  return client::Receipt{.camera_id = receipt.name.camera_id(),
+                         .recording_id = receipt.name.recording_id(),
+                         .size = receipt.size,
+                         .sha256 = receipt.sha256};
+}
 client::Reply ToClient(const Stored& stored) {
   return client::Stored{.size = stored.size, .sha256 = stored.sha256};
 }

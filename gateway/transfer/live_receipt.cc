@@ -1,0 +1,197 @@
+// From Stored to the receipt: the custody log states it, the device hears it,
+// and statement and receipt are laid beside the bytes. Only then the spool
+// forgets the transfer, and the log's write-ahead records may go. A crash
+// anywhere in between ends in one statement and one receipt: what the bundle
+// has counts first, then what the log has, and only then it is stated.
+
+#include <utility>
+
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "gateway/transfer/live_recording.h"
+
+namespace schleuse {
+
+void LiveRecording::State(Stating stating) {
+  stating_ = std::move(stating);
+  StateAgain();
+}
+
+void LiveRecording::StateAgain() {
+  if (stating_->running) return;
+  if (stating_->proof) return LayProof();
+  absl::StatusOr<std::optional<Proof>> laid =
+      house_->store.ReadProof(stating_->bundle);
+  if (!laid.ok()) return OnStated(laid.status());
+  if (laid->has_value()) return OnProof(**std::move(laid));
+  CustodyLog& custody = *house_->options.custody;
+  if (std::optional<Logged> logged = custody.FindStored(name_)) {
+    return OnStated(*std::move(logged));
+  }
+  stating_->running = true;
+  custody.Append(statement::Stored{.name = name_,
+                                   .transfer_id = stating_->transfer_id,
+                                   .device = stating_->device,
+                                   .size = stating_->finished.size,
+                                   .sha256 = stating_->finished.sha256,
+                                   .location = house_->store.StatedLocation(
+                                       stating_->bundle),
+                                   .read_back = stating_->read_back,
+                                   .metadata = stating_->metadata},
+                 CustodyLog::Importance::kMust,
+                 [self = shared_from_this()](absl::StatusOr<Logged> logged) {
+                   // Others wait for the log's thread.
+                   self->Post([self = self.get(), logged = std::move(logged)] {
+                     self->stating_->running = false;
+                     self->OnStated(logged);
+                   });
+                 });
+}
+
+void LiveRecording::OnStated(const absl::StatusOr<Logged>& logged) {
+  if (logged.ok()) {
+    Failpoint("gateway.stated");
+    return OnProof(
+        {.statement = logged->statement, .receipt = logged->receipt});
+  }
+  house_->Say(Severity::kAlarm, "a stored recording cannot be stated; it waits",
+              {{"recording", name_.ToString()},
+               {"attempt", failures_ + 1},
+               {"reason", logged.status().message()}});
+  RetryLater();
+  PauseStream(Pause::Reason::kStoreAway);
+}
+
+void LiveRecording::OnProof(Proof proof) {
+  failures_ = 0;
+  in_store_->proof = proof;
+  stating_->proof = std::move(proof);
+  if (current_ != nullptr && current_asked_) SayReceipt();
+  Failpoint("gateway.receipt_sent");
+  LayProof();
+}
+
+// Beside the strand, with its syncs.
+void LiveRecording::LayProof() {
+  stating_->running = true;
+  house_->waiters.Post([self = shared_from_this(), bundle = stating_->bundle,
+                        proof = *stating_->proof] {
+    self->GoOn(
+        [self = self.get(), laid = self->house_->store.Lay(bundle, proof)] {
+          self->stating_->running = false;
+          self->OnLaid(laid);
+        });
+  });
+}
+
+void LiveRecording::OnLaid(const absl::Status& status) {
+  if (!status.ok()) {
+    house_->Say(Severity::kAlarm, "a receipt cannot be laid beside its bytes",
+                {{"recording", name_.ToString()},
+                 {"location", stating_->bundle.location},
+                 {"reason", status.message()}});
+    return RetryLater();
+  }
+  Failpoint("gateway.laid");
+  const Stating stated = *std::exchange(stating_, std::nullopt);
+  house_->options.custody->Laid(name_);
+  failures_ = 0;
+  if (stated.in_spool) ForgetTransfer(stated.transfer_id);
+}
+
+void LiveRecording::SayReceipt() {
+  const absl::StatusOr<GivenReceipt> receipt = Given();
+  if (receipt.ok()) return SayStored(*receipt);
+  house_->Say(Severity::kAlarm, "a receipt cannot be read",
+              {{"recording", name_.ToString()},
+               {"location", in_store_->bundle.location},
+               {"reason", receipt.status().message()}});
+  End({.status =
+           absl::UnavailableError("the gateway's storage does not answer")});
+}
+
+// Of what is in the store, and hashed.
+void LiveRecording::AnswerWithReceipt(const Finish& finish) {
+  if (!in_store_->proof) {
+    absl::StatusOr<std::optional<Proof>> laid =
+        house_->store.ReadProof(in_store_->bundle);
+    if (!laid.ok()) return StoreNotReadable(laid.status());
+    in_store_->proof = *std::move(laid);
+  }
+  if (in_store_->proof) return SayReceipt();
+  // The process died between the two, or kept no log.
+  State({.bundle = in_store_->bundle,
+         .finished = {.size = finish.size, .sha256 = finish.sha256},
+         .transfer_id = TransferId::Make(house_->random),
+         .device = current_->inside_->principal.spiffe_id(),
+         .metadata = current_metadata_,
+         .read_back = true,
+         .in_spool = false});
+}
+
+absl::StatusOr<GivenReceipt> LiveRecording::Given() const {
+  const Proof& proof = *in_store_->proof;
+  ASSIGN_OR_RETURN(const statement::Read read,
+                   statement::ReadBack(proof.statement));
+  if (!read.stored || read.stored->name != name_) {
+    return absl::DataLossError("its statement is about something else");
+  }
+  return GivenReceipt{.name = name_,
+                      .size = read.stored->size,
+                      .sha256 = read.stored->sha256,
+                      .statement = proof.statement,
+                      .proof = proof.receipt};
+}
+
+void LiveRecording::FindReceipt(
+    absl::AnyInvocable<void(absl::StatusOr<GivenReceipt>)> done) {
+  Post([this, done = std::move(done)]() mutable {
+    absl::Status found = EnsureLoaded();
+    if (found.ok() && in_store_ && !in_store_->proof && !stating_) {
+      absl::StatusOr<std::optional<Proof>> laid =
+          house_->store.ReadProof(in_store_->bundle);
+      found = laid.status();
+      if (laid.ok()) in_store_->proof = *std::move(laid);
+    }
+    if (!found.ok()) {
+      done(absl::UnavailableError("the store cannot be read now"));
+    } else if (!in_store_ || !in_store_->proof) {
+      done(absl::NotFoundError("no receipt of this recording was given yet"));
+    } else {
+      done(Given());
+    }
+    ++leaves_;
+  });
+}
+
+void LiveRecording::LayStated() {
+  Post([this] {
+    ++leaves_;
+    const absl::Status loaded = EnsureLoaded();
+    // What the spool has of it goes on by itself.
+    if (!loaded.ok() || committing_ || stating_ || partial_ != nullptr) return;
+    const std::optional<Logged> logged =
+        house_->options.custody->FindStored(name_);
+    if (!logged) return;
+    if (!in_store_) {
+      house_->Say(Severity::kAlarm,
+                  "stated as stored, but the store does not have it",
+                  {{"recording", name_.ToString()}});
+      return;
+    }
+    const absl::StatusOr<statement::Read> read =
+        statement::ReadBack(logged->statement);
+    if (!read.ok() || !read->stored) return;
+    State({.bundle = in_store_->bundle,
+           .finished = {.size = read->stored->size,
+                        .sha256 = read->stored->sha256},
+           .transfer_id = TransferId::Make(house_->random),
+           .device = {},
+           .metadata = {},
+           .read_back = false,
+           .in_spool = false});
+  });
+}
+
+}  // namespace schleuse
