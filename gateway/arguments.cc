@@ -18,8 +18,9 @@ into the store inside the network.
 
 Commands:
   init   marks the spool and the store as those of a new gateway; makes the two
-         directories if they are missing. Once, before the first start. If it
-         was interrupted, run it again
+         directories if they are missing, and with them the custody log and its
+         keys. Once, before the first start. If it was interrupted, run it
+         again. Of a gateway that has no custody log yet it makes that alone
   check  tells every mistake in the configuration, the roster, certificates,
          key and revocation lists; changes nothing
   serve  runs the gateway until SIGTERM or SIGINT: then it takes nothing new,

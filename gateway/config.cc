@@ -1,10 +1,12 @@
 #include "gateway/config.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -70,6 +72,7 @@ class Reader {
     }
     const std::string roster =
         ReadFileName("roster_file", proto_.roster_file());
+    const std::optional<CustodyPlace> custody = ReadCustody(spool, store);
     CheckLimits();
     CheckRange("drain_seconds", proto_.drain_seconds(), 1, 600);
 
@@ -84,6 +87,7 @@ class Reader {
         .root_certificates_file = root,
         .revocation_list_files = std::move(lists),
         .roster_file = roster,
+        .custody = custody,
         .credit_bytes_total = proto_.limits().credit_bytes_total(),
         .streams_max = static_cast<int>(proto_.limits().streams()),
         .streams_per_device_max =
@@ -113,6 +117,51 @@ class Reader {
     if (!IsWithin(spool, store) && !IsWithin(store, spool)) return;
     settings_.Mistake("store.file.root",
                       "store and spool must not lie one in the other");
+  }
+
+  std::optional<CustodyPlace> ReadCustody(const std::string& spool,
+                                          const std::string& store) {
+    if (!proto_.has_custody()) return std::nullopt;
+    const auto& custody = proto_.custody();
+    CustodyPlace place = {
+        .gateway_name = custody.gateway_name(),
+        .directory = ReadPath("custody.directory", custody.directory()),
+        .key_directory =
+            ReadPath("custody.key_directory", custody.key_directory()),
+        .reserve_bytes = custody.reserve_bytes()};
+    if (place.gateway_name.empty()) {
+      settings_.Missing("custody.gateway_name");
+    } else if (!IsGatewayName(place.gateway_name)) {
+      settings_.Mistake("custody.gateway_name",
+                        "is a URL without its scheme, as "
+                        "\"schleuse.police.example/gw-1\"");
+    }
+    CheckRange("custody.reserve_bytes", custody.reserve_bytes(), kMebibyte,
+               1024 * kMebibyte);
+    const auto apart = [&](absl::string_view field, const std::string& path,
+                           const std::string& other, absl::string_view what) {
+      if (path.empty() || other.empty()) return;
+      if (!IsWithin(path, other) && !IsWithin(other, path)) return;
+      settings_.Mistake(field, absl::StrCat("must not lie in ", what,
+                                            ", nor the other way round"));
+    };
+    apart("custody.directory", place.directory, spool, "the spool");
+    apart("custody.directory", place.directory, store, "the store");
+    apart("custody.key_directory", place.key_directory, spool, "the spool");
+    apart("custody.key_directory", place.key_directory, store, "the store");
+    // Others may read the log.
+    apart("custody.key_directory", place.key_directory, place.directory,
+          "the log");
+    return place;
+  }
+
+  // As it can stand in the origin of a log and in the name of a key.
+  static bool IsGatewayName(absl::string_view name) {
+    return name.size() <= 200 && name.front() != '/' && name.back() != '/' &&
+           std::all_of(name.begin(), name.end(), [](char c) {
+             return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
+                    absl::StrContains("-._~/:", c);
+           });
   }
 
   void CheckLimits() {

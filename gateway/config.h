@@ -4,6 +4,7 @@
 #define SCHLEUSE_GATEWAY_CONFIG_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "disk/disk.h"
+#include "gateway/custody_room.h"
 #include "gateway/rpc/listen_address.h"
 
 namespace schleuse {
@@ -26,6 +28,7 @@ struct Config {
   std::string root_certificates_file;
   std::vector<std::string> revocation_list_files;
   std::string roster_file;
+  std::optional<CustodyPlace> custody;  // absent: no receipts are given
   uint64_t credit_bytes_total;
   int streams_max;
   int streams_per_device_max;

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +13,7 @@
 #include <filesystem>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -30,6 +32,9 @@
 #include "gateway/access/roster_source.h"
 #include "gateway/arguments.h"
 #include "gateway/config.h"
+#include "gateway/custody/custody_log.h"
+#include "gateway/custody/keys.h"
+#include "gateway/custody_room.h"
 #include "gateway/markers.h"
 #include "gateway/rpc/server.h"
 #include "gateway/spool/spool.h"
@@ -40,7 +45,7 @@
 namespace schleuse {
 namespace {
 
-constexpr char kVersion[] = "0.1.0";
+constexpr char kVersion[] = "0.2.0";
 
 // As --help says.
 enum ExitCode {
@@ -187,6 +192,43 @@ bool Drain(Intake& intake, absl::Time deadline) {
              absl::ToChronoTime(deadline))) == std::future_status::ready;
 }
 
+// Whether the kernel's clock follows another one (NTP, PTP).
+bool ClockIsSynchronised() {
+  timex state = {};
+  const int result = adjtimex(&state);
+  return result != -1 && result != TIME_ERROR &&
+         (state.status & STA_UNSYNC) == 0;
+}
+
+absl::StatusOr<std::unique_ptr<CustodyLog>> OpenCustody(
+    Disk& disk, const CustodyPlace& place, const CustodyKeys& keys,
+    Executor& waiters, const Clock& clock, Random& random) {
+  CustodyOptions options;
+  options.reserve_bytes = place.reserve_bytes;
+  options.clock_synchronised = ClockIsSynchronised;
+  options.on_fatal = [](const absl::Status&) {
+    // Whatever is on its way: nobody may be told anything any more.
+    _exit(kExitFailed);
+  };
+  return CustodyLog::Open(disk, place.directory, keys, waiters, clock, random,
+                          std::move(options));
+}
+
+// False if it was not over by the deadline.
+bool CloseCustody(CustodyLog& custody, absl::Time deadline) {
+  std::promise<void> promise;
+  const std::future<void> published = promise.get_future();
+  custody.Append(statement::GatewayStopped{}, CustodyLog::Importance::kOrdinary,
+                 [&custody, promise = std::move(promise)](
+                     const absl::StatusOr<Logged>&) mutable {
+                   custody.Flush([promise = std::move(promise)]() mutable {
+                     promise.set_value();
+                   });
+                 });
+  return published.wait_until(std::chrono::system_clock::time_point(
+             absl::ToChronoTime(deadline))) == std::future_status::ready;
+}
+
 int Refuse(const absl::Status& why) {
   Log(Severity::kAlarm, "gateway refused to start",
       {{"reason", why.message()}});
@@ -205,6 +247,12 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   FileStore store(disk, config.store_root,
                   {.read_back = config.store_read_back});
   RETURN_IF_ERROR(store.CheckReach(config.spool_directory));
+  std::optional<CustodyKeys> keys;
+  if (config.custody) {
+    ASSIGN_OR_RETURN(keys, OpenCustodyPlace(disk, *config.custody, gateway_id));
+  } else {
+    Log(Severity::kWarning, "no custody log is kept: no receipts are given");
+  }
   const FixedRoster roster(settings.trust.roster);
   const auto identifier = std::make_shared<const Identifier>(
       settings.trust.roster, settings.trust.revocation_lists);
@@ -212,8 +260,17 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   // Below what their tasks use, since it is the pools' end that ends the last
   // of them.
   Pools pools(WorkersOf(config));
+  std::unique_ptr<CustodyLog> custody;
+  if (keys) {
+    ASSIGN_OR_RETURN(custody, OpenCustody(disk, *config.custody, *keys,
+                                          pools.waiters, clock, random));
+    custody->Append(statement::GatewayStarted{kVersion},
+                    CustodyLog::Importance::kOrdinary, nullptr);
+  }
+  IntakeOptions options = IntakeOptionsOf(config);
+  options.custody = custody.get();
   Intake intake(spool, store, roster, pools.workers, pools.waiters, clock,
-                random, IntakeOptionsOf(config));
+                random, options);
   RETURN_IF_ERROR(intake.Recover());
   const auto listening = StartServer(disk, settings, port_file, intake,
                                      identifier, pools.workers, clock);
@@ -233,6 +290,10 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   const bool drained = Drain(intake, deadline);
   // All answers are on their way; calls that never began have none to wait for.
   server->Shutdown(std::min(deadline, clock.Now() + kAnswerGrace));
+  if (custody != nullptr && !CloseCustody(*custody, deadline)) {
+    Log(Severity::kWarning, "the custody log is not published to its end",
+        {{"what_now", "nothing is lost; the next start publishes it"}});
+  }
   if (!drained) {
     // The workers might need hours for what is left.
     Log(Severity::kWarning, "gateway stopped before all was stored",
@@ -262,11 +323,29 @@ int InitCommand(const std::string& config_file) {
   SystemRandom random;
   const auto config = Config::Load(disk, config_file);
   if (!config.ok()) return Complain(config.status(), kExitConfiguration);
-  const auto gateway_id =
+  absl::StatusOr<std::string> gateway_id =
       InitMarkers(disk, config->spool_directory, config->store_root, random);
+  if (!gateway_id.ok() && config->custody &&
+      !HasMarker(disk, config->custody->directory)) {
+    // A gateway that had no log, or whose set-up was interrupted.
+    const auto marked =
+        CheckMarkers(disk, config->spool_directory, config->store_root);
+    if (marked.ok()) gateway_id = marked;
+  }
   if (!gateway_id.ok()) return Complain(gateway_id.status(), kExitRefused);
+  if (config->custody) {
+    const absl::Status made =
+        InitCustodyPlace(disk, *config->custody, *gateway_id);
+    if (!made.ok()) return Complain(made, kExitRefused);
+  }
   std::printf("gateway %s: spool %s, store %s\n", gateway_id->c_str(),
               config->spool_directory.c_str(), config->store_root.c_str());
+  if (config->custody) {
+    std::printf("custody log %s, its keys %s; give %s/keys.pub to verifiers\n",
+                config->custody->directory.c_str(),
+                config->custody->key_directory.c_str(),
+                config->custody->directory.c_str());
+  }
   return kExitOk;
 }
 

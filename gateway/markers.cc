@@ -184,4 +184,30 @@ absl::StatusOr<std::string> CheckMarkers(const Disk& disk,
   return *in_spool;
 }
 
+bool HasMarker(const Disk& disk, absl::string_view directory) {
+  return !absl::IsNotFound(disk.Stat(JoinPath(directory, kMarker)).status());
+}
+
+absl::Status WriteMarker(Disk& disk, absl::string_view directory,
+                         absl::string_view room, absl::string_view gateway_id) {
+  return WriteFileAtomically(disk, JoinPath(directory, kMarker),
+                             Encode(gateway_id, room));
+}
+
+absl::Status CheckMarker(const Disk& disk, absl::string_view directory,
+                         absl::string_view room, absl::string_view gateway_id) {
+  ASSIGN_OR_RETURN(const auto gateway,
+                   ReadMarker(disk, directory, kMarker, room));
+  if (!gateway.has_value()) {
+    return Refuse(directory,
+                  " has no schleuse.marker: is its file system mounted? If it "
+                  "is new, run schleuse-gateway init");
+  }
+  if (*gateway != gateway_id) {
+    return Refuse(directory, " belongs to another gateway, ", *gateway,
+                  "; correct the configuration or the mounts");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace schleuse

@@ -1,11 +1,11 @@
-// The file `schleuse.marker` in the spool and in the store: it says whose they
-// are, so that a missing mount never looks like a first day. It knows nothing
-// of what else lies in them.
+// The file `schleuse.marker` in the directories of a gateway: it says whose
+// they are, so that a missing mount never looks like a first day. It knows
+// nothing of what else lies in them.
 //
 // Three lines (docs/formats.md):
 //   schleuse-marker 1
 //   gateway <32 lowercase hex digits>
-//   room spool               or: room store
+//   room spool               or: room store, room custody
 #ifndef SCHLEUSE_GATEWAY_MARKERS_H_
 #define SCHLEUSE_GATEWAY_MARKERS_H_
 
@@ -39,6 +39,14 @@ absl::StatusOr<std::string> InitMarkers(Disk& disk, absl::string_view spool,
 absl::StatusOr<std::string> CheckMarkers(const Disk& disk,
                                          absl::string_view spool,
                                          absl::string_view store);
+
+// The same for one more directory of a gateway that has its two, which exists.
+bool HasMarker(const Disk& disk, absl::string_view directory);
+absl::Status WriteMarker(Disk& disk, absl::string_view directory,
+                         absl::string_view room, absl::string_view gateway_id);
+//   FailedPrecondition  as CheckMarkers
+absl::Status CheckMarker(const Disk& disk, absl::string_view directory,
+                         absl::string_view room, absl::string_view gateway_id);
 
 }  // namespace schleuse
 

@@ -11,46 +11,48 @@ namespace {
 
 // Given once: by the intake, or by the device that does not wait for it, so
 // that a stopping server need not wait either.
+template <typename Reply>
 class Answer {
  public:
-  Answer(grpc::ServerUnaryReactor& call, transfer::v1::GetTransferReply& reply,
-         DeviceCounted place)
+  Answer(grpc::ServerUnaryReactor& call, Reply& reply, DeviceCounted place)
       : call_(call), reply_(reply), place_(std::move(place)) {}
 
-  void Give(const absl::StatusOr<TransferView>& view) {
+  template <typename Found>
+  void Give(const absl::StatusOr<Found>& found) {
     if (given_.exchange(true)) return;
     // Until Finish the call is there.
-    if (view.ok()) reply_ = ToProto(*view);
-    call_.Finish(ToGrpc(view.status()));
+    if (found.ok()) reply_ = ToProto(*found);
+    call_.Finish(ToGrpc(found.status()));
+  }
+  void GiveUp() {
+    if (given_.exchange(true)) return;
+    call_.Finish(ToGrpc(absl::CancelledError("the link is gone")));
   }
 
  private:
   grpc::ServerUnaryReactor& call_;
-  transfer::v1::GetTransferReply& reply_;
+  Reply& reply_;
   const DeviceCounted place_;
   std::atomic<bool> given_{false};
 };
 
+template <typename Reply>
 class LookReactor final : public grpc::ServerUnaryReactor {
  public:
-  LookReactor(Intake& intake, const Principal& principal,
-              const RecordingName& name, transfer::v1::GetTransferReply& reply,
-              DeviceCounted place)
-      : answer_(std::make_shared<Answer>(*this, reply, std::move(place))) {
-    intake.Look(principal, name,
-                [answer = answer_](const absl::StatusOr<TransferView>& view) {
-                  answer->Give(view);
-                });
+  // `ask` hands an answer on to the intake.
+  template <typename Ask>
+  LookReactor(Reply& reply, DeviceCounted place, Ask ask)
+      : answer_(
+            std::make_shared<Answer<Reply>>(*this, reply, std::move(place))) {
+    ask(answer_);
   }
 
-  void OnCancel() override {
-    answer_->Give(absl::CancelledError("the link is gone"));
-  }
+  void OnCancel() override { answer_->GiveUp(); }
   void OnDone() override { delete this; }
 
  private:
   // Shared with the question, which may still be queued when the call is over.
-  const std::shared_ptr<Answer> answer_;
+  const std::shared_ptr<Answer<Reply>> answer_;
 };
 
 }  // namespace
@@ -60,7 +62,27 @@ grpc::ServerUnaryReactor* MakeLookReactor(Intake& intake,
                                           const RecordingName& name,
                                           transfer::v1::GetTransferReply& reply,
                                           DeviceCounted place) {
-  return new LookReactor(intake, principal, name, reply, std::move(place));
+  return new LookReactor<transfer::v1::GetTransferReply>(
+      reply, std::move(place), [&](auto answer) {
+        intake.Look(principal, name,
+                    [answer](const absl::StatusOr<TransferView>& view) {
+                      answer->Give(view);
+                    });
+      });
+}
+
+grpc::ServerUnaryReactor* MakeLookReactor(Intake& intake,
+                                          const Principal& principal,
+                                          const RecordingName& name,
+                                          transfer::v1::Receipt& reply,
+                                          DeviceCounted place) {
+  return new LookReactor<transfer::v1::Receipt>(
+      reply, std::move(place), [&](auto answer) {
+        intake.FindReceipt(principal, name,
+                           [answer](const absl::StatusOr<GivenReceipt>& found) {
+                             answer->Give(found);
+                           });
+      });
 }
 
 }  // namespace schleuse

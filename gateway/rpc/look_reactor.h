@@ -1,4 +1,4 @@
-// One GetTransfer call. It moves messages and decides nothing.
+// One GetTransfer or GetReceipt call. It moves messages and decides nothing.
 #ifndef SCHLEUSE_GATEWAY_RPC_LOOK_REACTOR_H_
 #define SCHLEUSE_GATEWAY_RPC_LOOK_REACTOR_H_
 
@@ -18,6 +18,13 @@ grpc::ServerUnaryReactor* MakeLookReactor(Intake& intake,
                                           const Principal& principal,
                                           const RecordingName& name,
                                           transfer::v1::GetTransferReply& reply,
+                                          DeviceCounted place);
+
+// The same with the receipt that was given for `name`.
+grpc::ServerUnaryReactor* MakeLookReactor(Intake& intake,
+                                          const Principal& principal,
+                                          const RecordingName& name,
+                                          transfer::v1::Receipt& reply,
                                           DeviceCounted place);
 
 }  // namespace schleuse

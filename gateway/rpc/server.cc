@@ -43,7 +43,7 @@ grpc::Status Full(absl::string_view what) {
 // empty submessages takes tens of MiB once it is parsed.
 using Door = v1::TransferService;
 using Methods = Door::WithRawCallbackMethod_Upload<
-    Door::WithCallbackMethod_GetTransfer<Door::WithRawCallbackMethod_GetReceipt<
+    Door::WithCallbackMethod_GetTransfer<Door::WithCallbackMethod_GetReceipt<
         Door::WithRawCallbackMethod_WatchReceipts<
             Door::WithRawCallbackMethod_AnnounceManifest<Door::Service>>>>>;
 
@@ -70,17 +70,30 @@ class Service final : public Methods {
   grpc::ServerUnaryReactor* GetTransfer(grpc::CallbackServerContext* context,
                                         const v1::GetTransferRequest* request,
                                         v1::GetTransferReply* reply) override {
-    const absl::StatusOr<Principal> device = IdentifyDevice(*context);
-    if (!device.ok()) return Refuse(*context, ToGrpc(device.status()));
-    const absl::StatusOr<RecordingName> name =
-        RecordingName::Parse(request->camera_id(), request->recording_id());
-    if (!name.ok()) return Refuse(*context, ToGrpc(name.status()));
-    auto place = DeviceCounted::Enter(looks_, device->spiffe_id());
-    if (!place) return Refuse(*context, Full("too many questions are open"));
-    return MakeLookReactor(intake_, *device, *name, *reply, *std::move(place));
+    return Ask(*context, *request, *reply);
+  }
+
+  grpc::ServerUnaryReactor* GetReceipt(grpc::CallbackServerContext* context,
+                                       const v1::GetReceiptRequest* request,
+                                       v1::Receipt* reply) override {
+    return Ask(*context, *request, *reply);
   }
 
  private:
+  // A question about one recording.
+  template <typename Request, typename Answer>
+  grpc::ServerUnaryReactor* Ask(grpc::CallbackServerContext& context,
+                                const Request& request, Answer& reply) {
+    const absl::StatusOr<Principal> device = IdentifyDevice(context);
+    if (!device.ok()) return Refuse(context, ToGrpc(device.status()));
+    const absl::StatusOr<RecordingName> name =
+        RecordingName::Parse(request.camera_id(), request.recording_id());
+    if (!name.ok()) return Refuse(context, ToGrpc(name.status()));
+    auto place = DeviceCounted::Enter(looks_, device->spiffe_id());
+    if (!place) return Refuse(context, Full("too many questions are open"));
+    return MakeLookReactor(intake_, *device, *name, reply, *std::move(place));
+  }
+
   static grpc::ServerUnaryReactor* Refuse(grpc::CallbackServerContext& context,
                                           const grpc::Status& status) {
     grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
