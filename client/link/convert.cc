@@ -199,8 +199,8 @@ absl::StatusOr<std::optional<Reply>> FromProto(const wire::Receipt& proto) {
   if (!sha256.ok()) {
     return absl::InternalError("the gateway's Receipt holds no SHA-256");
   }
-  return Reply(
-      Receipt{proto.camera_id(), proto.recording_id(), proto.size(), *sha256});
+  return Reply(Receipt{proto.camera_id(), proto.recording_id(), proto.size(),
+                       *sha256, proto.statement(), proto.proof()});
 }
 
 // gRPC 1.51 says of a connection that cannot be made "failed to connect to all

@@ -156,6 +156,8 @@ TEST(ConvertTest, AReceiptStaysOneAndIsNotTakenForStored) {
   receipt.set_camera_id("c");
   receipt.set_recording_id("r.mp4");
   receipt.set_size(10);
+  receipt.set_statement("{}");
+  receipt.set_proof("proof");
   EXPECT_THAT(FromWire(proto), StatusIs(StatusCode::kInternal));
   receipt.set_sha256(std::string(Sha256::Of("x").bytes()));
   const auto got = std::get<Receipt>(Read(proto));
@@ -163,6 +165,8 @@ TEST(ConvertTest, AReceiptStaysOneAndIsNotTakenForStored) {
   EXPECT_EQ(got.recording_id, "r.mp4");
   EXPECT_EQ(got.size, 10u);
   EXPECT_EQ(got.sha256, Sha256::Of("x"));
+  EXPECT_EQ(got.statement, "{}");
+  EXPECT_EQ(got.proof, "proof");
 }
 
 TEST(ConvertTest, StoredWithoutAHashIsRefused) {

@@ -33,6 +33,12 @@ Where to, and who we are:
   --ca FILE              the internal root certificate, PEM
   --server-name NAME     the name that the gateway's certificate must hold, if
                          it is not HOST
+  --custody-keys FILE    keys.pub of the gateway's custody log, from whoever runs
+                         it; once for each gateway. Then every receipt is
+                         verified by them before a recording counts as stored
+  --receipts DIR         keep the receipts there:
+                         DIR/CAMERA/RECORDING/statement.json and
+                         receipt.tlog-proof
 What:
   --camera ID            the camera that made the recordings
   --recording ID         the recording's name; with one FILE only. Otherwise it
@@ -74,13 +80,15 @@ Examples:
       --priority urgent --incident 2024-17 --chunk-kib 64 video.mp4
 
 Exit codes; if several apply: 5 before 3, 1, 4.
-  0  every recording is stored. The files are still needed: being stored permits
-     no erasing
-  1  a recording failed: refused, unreadable, or it changed meanwhile
-  2  wrong usage, or certificate files that cannot be used
+  0  every recording is stored. With --custody-keys every receipt was verified,
+     which permits erasing; without them the files are still needed
+  1  a recording failed: refused, unreadable, it changed meanwhile, or it got no
+     receipt though --custody-keys asks for one
+  2  wrong usage, or certificate or key files that cannot be used
   3  interrupted by SIGINT or SIGTERM; what is not stored yet is named
   4  gave up after --retry-for
-  5  data loss: bytes differ where they must not. Call somebody, erase nothing
+  5  data loss: bytes differ where they must not, or a receipt does not hold.
+     Call somebody, erase nothing
 )";
 
 namespace {
@@ -170,6 +178,8 @@ class Parser {
     Take("key", arguments_.key_file, Text);
     Take("ca", arguments_.root_file, Text);
     Take("server-name", arguments_.server_name, Text);
+    TakeEach("custody-keys", arguments_.custody_key_files, Text);
+    Take("receipts", arguments_.receipt_directory, Text);
     Take("camera", camera_, Text);
     Take("recording", recording_, Text);
     Take("priority", arguments_.priority, Class);
@@ -219,6 +229,18 @@ class Parser {
       return absl::OkStatus();
     };
   }
+  // A flag that may be given several times.
+  template <typename Parse>
+  void TakeEach(const char* flag, std::vector<std::string>& values,
+                Parse parse) {
+    readers_[flag] = [&values, parse](absl::string_view name,
+                                      absl::string_view text) {
+      ASSIGN_OR_RETURN(std::string value, parse(name, text));
+      values.push_back(std::move(value));
+      return absl::OkStatus();
+    };
+    repeatable_.insert(flag);
+  }
   template <typename Value>
   void TakeNumber(const char* flag, Value& value, int least, int most) {
     Take(flag, value, [=](absl::string_view name, absl::string_view text) {
@@ -251,7 +273,9 @@ class Parser {
       if (found == readers_.end()) {
         return Bad(flag, "is no flag of this program");
       }
-      if (!given_.insert(flag).second) return Bad(flag, "is given twice");
+      if (!given_.insert(flag).second && repeatable_.count(flag) == 0) {
+        return Bad(flag, "is given twice");
+      }
       if (!has_value && i + 1 == words.size())
         return Bad(flag, "needs a value");
       RETURN_IF_ERROR(found->second(
@@ -307,7 +331,7 @@ class Parser {
   std::vector<std::string> files_;
   std::map<std::string, Reader> readers_;
   std::map<std::string, bool*> switches_;
-  std::set<std::string> given_;
+  std::set<std::string> given_, repeatable_;
 };
 
 }  // namespace

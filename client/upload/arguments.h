@@ -24,6 +24,8 @@ struct Arguments {
   std::string key_file;
   std::string root_file;
   std::string server_name;
+  std::vector<std::string> custody_key_files;
+  std::string receipt_directory;  // empty: receipts are not kept
   int parallel = 4;
   int connections = 4;
   Metadata metadata;  // of all recordings; the file name is not in it

@@ -17,6 +17,18 @@ constexpr int kNumbersWidth = 45;
 
 constexpr char kHashingTail[] = " hashing";
 
+absl::string_view ToString(UploadResult::ReceiptState state) {
+  switch (state) {
+    case UploadResult::ReceiptState::kNone:
+      break;
+    case UploadResult::ReceiptState::kUnverified:
+      return "unverified";
+    case UploadResult::ReceiptState::kVerified:
+      return "verified";
+  }
+  return "none";
+}
+
 // How it stands with one recording, in a person's words.
 std::string StateText(const View& view, absl::Time now) {
   const Progress& progress = view.progress;
@@ -236,8 +248,11 @@ std::string FormatPlain(const View& view, absl::Time now) {
       absl::StrAppend(&line, " (other bytes are stored as ", view.requested,
                       ")");
     }
-    if (view.result->unverified_receipt) {
+    if (view.result->receipt_state == UploadResult::ReceiptState::kUnverified) {
       absl::StrAppend(&line, "; its receipt was not verified: keep the file");
+    } else if (view.result->receipt_state ==
+               UploadResult::ReceiptState::kVerified) {
+      absl::StrAppend(&line, "; receipt verified");
     }
     return line;
   }
@@ -284,8 +299,7 @@ std::string FormatJson(absl::string_view event, const View& view,
   }
   if (view.result && view.result->status.ok()) {
     json.Text("sha256", view.result->sha256->ToHex());
-    json.Text("receipt",
-              view.result->unverified_receipt ? "unverified" : "none");
+    json.Text("receipt", ToString(view.result->receipt_state));
   } else if (view.result) {
     json.Text("code", absl::StatusCodeToString(view.result->status.code()));
     json.Text("reason", view.result->status.message());

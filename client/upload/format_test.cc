@@ -111,12 +111,20 @@ TEST(FormatTest, AReceiptThatNobodyVerifiedIsSaidToBeThat) {
   EXPECT_THAT(FormatPlain(view, kNow), Not(HasSubstr("receipt")));
   EXPECT_THAT(FormatJson("stored", view, kNow),
               HasSubstr("\"receipt\":\"none\""));
-  view.result->unverified_receipt = true;
+  view.result->receipt_state = UploadResult::ReceiptState::kUnverified;
   EXPECT_THAT(FormatPlain(view, kNow),
               AllOf(HasSubstr("r.mp4: stored"),
                     HasSubstr("receipt was not verified: keep the file")));
   EXPECT_THAT(FormatJson("stored", view, kNow),
               HasSubstr("\"receipt\":\"unverified\""));
+}
+
+TEST(FormatTest, AVerifiedReceiptIsSaidToBeThat) {
+  View view = Over(absl::OkStatus());
+  view.result->receipt_state = UploadResult::ReceiptState::kVerified;
+  EXPECT_THAT(FormatPlain(view, kNow), HasSubstr("; receipt verified"));
+  EXPECT_THAT(FormatJson("stored", view, kNow),
+              HasSubstr("\"receipt\":\"verified\""));
 }
 
 TEST(FormatTest, NamesOfFilesCannotMoveTheCursorEither) {

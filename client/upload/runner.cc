@@ -22,6 +22,11 @@ std::string OriginalName(absl::string_view file) {
   return IsPlainText(name) ? std::string(name) : RecordingIdOf(file);
 }
 
+std::string Absolute(const std::string& path) {
+  std::error_code error;  // leaves an empty path, which cannot be opened
+  return std::filesystem::absolute(path, error).string();
+}
+
 }  // namespace
 
 // One recording on its way. All but Begin and Stop happens on its strand.
@@ -47,7 +52,11 @@ class Runner::Job final : public UploadObserver,
     runner_.board_.Progressed(index_, progress);
   }
   void OnDone(const UploadResult& result) override {
-    runner_.board_.Finished(index_, result);
+    UploadResult told = result;
+    if (told.status.ok() && told.receipt) {
+      told.status = KeepReceipt(told.name, *told.receipt);
+    }
+    runner_.board_.Finished(index_, told);
     // Not from within the upload that is to go.
     strand_.Post([self = shared_from_this()] {
       self->upload_ = nullptr;
@@ -62,10 +71,8 @@ class Runner::Job final : public UploadObserver,
     const Arguments::Recording& recording =
         runner_.arguments_.recordings[index_];
     runner_.board_.Started(index_);
-    std::error_code error;  // leaves an empty path, which cannot be opened
-    absl::StatusOr<std::unique_ptr<FileSource>> source = FileSource::Open(
-        runner_.disk_,
-        std::filesystem::absolute(recording.file, error).string());
+    absl::StatusOr<std::unique_ptr<FileSource>> source =
+        FileSource::Open(runner_.disk_, Absolute(recording.file));
     if (!source.ok()) {
       return OnDone({source.status(), recording.name, std::nullopt, {}});
     }
@@ -80,6 +87,23 @@ class Runner::Job final : public UploadObserver,
     upload_->Start();
   }
 
+  absl::Status KeepReceipt(const RecordingName& name, const Receipt& receipt) {
+    if (runner_.arguments_.receipt_directory.empty()) return absl::OkStatus();
+    const std::string directory =
+        JoinPath(JoinPath(Absolute(runner_.arguments_.receipt_directory),
+                          name.camera_id()),
+                 name.recording_id());
+    absl::Status kept = MakeDirectories(runner_.disk_, directory);
+    for (const auto& [file, bytes] :
+         {std::pair("statement.json", &receipt.statement),
+          std::pair("receipt.tlog-proof", &receipt.proof)}) {
+      if (!kept.ok()) break;
+      kept =
+          WriteFileAtomically(runner_.disk_, JoinPath(directory, file), *bytes);
+    }
+    return Annotate(kept, "it is stored, but its receipt could not be kept");
+  }
+
   Runner& runner_;
   const size_t index_;
   const int lane_;
@@ -89,10 +113,9 @@ class Runner::Job final : public UploadObserver,
   std::unique_ptr<Upload> upload_;
 };
 
-Runner::Runner(const Arguments& arguments, const Disk& disk,
-               Connections& connections, Executor& executor, const Clock& clock,
-               Random& random, Board& board,
-               absl::AnyInvocable<void()> on_all_over)
+Runner::Runner(const Arguments& arguments, Disk& disk, Connections& connections,
+               Executor& executor, const Clock& clock, Random& random,
+               Board& board, absl::AnyInvocable<void()> on_all_over)
     : arguments_(arguments),
       disk_(disk),
       connections_(connections),

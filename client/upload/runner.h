@@ -25,7 +25,7 @@ class Runner {
  public:
   // The board's views are those of `arguments.recordings`, in their order.
   // `on_all_over` comes once, on some thread, when nothing runs any more.
-  Runner(const Arguments& arguments, const Disk& disk, Connections& connections,
+  Runner(const Arguments& arguments, Disk& disk, Connections& connections,
          Executor& executor, const Clock& clock, Random& random, Board& board,
          absl::AnyInvocable<void()> on_all_over);
   ~Runner();
@@ -42,7 +42,7 @@ class Runner {
   void JobOver(size_t index, int lane);
 
   const Arguments& arguments_;
-  const Disk& disk_;
+  Disk& disk_;
   Connections& connections_;
   Executor& executor_;
   const Clock& clock_;

@@ -30,6 +30,7 @@
 #include "client/upload/wake_up.h"
 #include "crypto/tls_profile.h"
 #include "disk/posix_disk.h"
+#include "evidence/checkpoint.h"
 
 namespace schleuse::client {
 namespace {
@@ -111,7 +112,23 @@ bool ShowUntilOver(WakeUp& wake_up, Runner& runner, Board& board,
   return true;
 }
 
-int Run(const Arguments& arguments, const Disk& disk, Credentials& credentials,
+// Far more than two keys take.
+constexpr uint64_t kKeyFileBytesMax = 64 << 10;
+
+absl::StatusOr<std::vector<PinnedKeys>> ReadCustodyKeys(
+    const Disk& disk, const std::vector<std::string>& files) {
+  std::vector<PinnedKeys> all;
+  for (const std::string& file : files) {
+    ASSIGN_OR_RETURN(const std::string text,
+                     ReadFile(disk, Absolute(file), kKeyFileBytesMax));
+    absl::StatusOr<PinnedKeys> keys = PinnedKeys::Parse(text);
+    if (!keys.ok()) return Annotate(keys.status(), file);
+    all.push_back(*std::move(keys));
+  }
+  return all;
+}
+
+int Run(const Arguments& arguments, Disk& disk, Credentials& credentials,
         WakeUp& wake_up) {
   const SystemClock clock;
   SystemRandom random;
@@ -144,7 +161,7 @@ int Run(const Arguments& arguments, const Disk& disk, Credentials& credentials,
 }  // namespace
 
 int UploadMain(int argc, char** argv) {
-  const absl::StatusOr<Arguments> arguments =
+  absl::StatusOr<Arguments> arguments =
       ParseArguments(std::vector<std::string>(argv + 1, argv + argc));
   if (!arguments.ok()) return Complain(arguments.status());
   if (arguments->help) {
@@ -157,7 +174,10 @@ int UploadMain(int argc, char** argv) {
   WakeUp wake_up;  // before gRPC starts its first thread
   QuietenGrpc();
   KeepLargeBlocks();
-  const PosixDisk disk;
+  PosixDisk disk;
+  auto custody_keys = ReadCustodyKeys(disk, arguments->custody_key_files);
+  if (!custody_keys.ok()) return Complain(custody_keys.status());
+  arguments->upload.custody_keys = *std::move(custody_keys);
   const absl::StatusOr<std::unique_ptr<Credentials>> credentials =
       Credentials::Load(disk, {Absolute(arguments->certificate_file),
                                Absolute(arguments->key_file),

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "certs/test_pki.h"
 #include "client/link/fake_gateway.h"
+#include "evidence/test_receipts.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -265,9 +266,10 @@ TEST(UploadMainTest, AReasonFromTheFutureIsJudgedByItsCode) {
   EXPECT_THAT(outcome.errors, HasSubstr("no more of it"));
 }
 
-TEST(UploadMainTest, AReceiptIsStoredAndNothingMore) {
-  FakeGateway gateway(ServerCredentials());
-  gateway.SetScript([&](grpc::ServerContext&, ServerStream& stream) {
+// A gateway that takes r.mp4 of cam-1 and answers with `receipt`, its names,
+// size and hash filled in.
+FakeGateway::Script Receipting(wire::Receipt receipt) {
+  return [receipt](grpc::ServerContext&, ServerStream& stream) mutable {
     wire::UploadRequest request;
     stream.Read(&request);
     wire::UploadReply ready, last;
@@ -275,16 +277,32 @@ TEST(UploadMainTest, AReceiptIsStoredAndNothingMore) {
     stream.Write(ready);
     while (stream.Read(&request) && !request.has_finish()) {
     }
-    wire::Receipt& receipt = *last.mutable_receipt();
     receipt.set_camera_id("cam-1");
     receipt.set_recording_id("r.mp4");
     receipt.set_size(request.finish().size());
     receipt.set_sha256(request.finish().sha256());
-    receipt.set_statement(std::string(65'535, 's'));  // as long as one may be
-    receipt.set_proof(std::string(8'000, 'p'));
+    *last.mutable_receipt() = receipt;
     stream.Write(last);
     return grpc::Status::OK;
-  });
+  };
+}
+
+wire::Receipt ReceiptBy(const TestReceipts& gateway, const std::string& bytes) {
+  const TestReceipts::Given given =
+      gateway.For({*RecordingName::Parse("cam-1", "r.mp4"), bytes.size(),
+                   Sha256::Of(bytes)});
+  wire::Receipt receipt;
+  receipt.set_statement(given.statement);
+  receipt.set_proof(given.receipt);
+  return receipt;
+}
+
+TEST(UploadMainTest, AReceiptThatNobodyCanVerifyIsStoredAndNothingMore) {
+  FakeGateway gateway(ServerCredentials());
+  wire::Receipt receipt;
+  receipt.set_statement(std::string(65'535, 's'));  // as long as one may be
+  receipt.set_proof(std::string(8'000, 'p'));
+  gateway.SetScript(Receipting(receipt));
   for (const bool json : {false, true}) {
     Words words = To(gateway.address(), {File("r.mp4", "x"), "--retry-for=5s"});
     if (json) words.push_back("--json");
@@ -297,6 +315,52 @@ TEST(UploadMainTest, AReceiptIsStoredAndNothingMore) {
                        : "its receipt was not verified: keep the file"));
     EXPECT_THAT(outcome.out, Not(HasSubstr("erase")));
   }
+}
+
+TEST(UploadMainTest, AVerifiedReceiptIsKeptAsItCame) {
+  FakeGateway gateway(ServerCredentials());
+  const TestReceipts log;
+  const wire::Receipt receipt = ReceiptBy(log, "x");
+  gateway.SetScript(Receipting(receipt));
+  const std::string kept = Temporary("receipts");
+  const Outcome outcome = RunProgram(
+      To(gateway.address(), {File("r.mp4", "x"), "--custody-keys",
+                             File("keys.pub", log.pinned().ToString()),
+                             "--receipts", kept, "--json"}));
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.out, HasSubstr("\"receipt\":\"verified\""));
+  const std::string bundle = kept + "/cam-1/r.mp4/";
+  EXPECT_EQ(ReadTestFile(bundle + "statement.json"), receipt.statement());
+  EXPECT_EQ(ReadTestFile(bundle + "receipt.tlog-proof"), receipt.proof());
+}
+
+TEST(UploadMainTest, AReceiptByAnotherKeyEndsItWith5) {
+  FakeGateway gateway(ServerCredentials());
+  gateway.SetScript(Receipting(ReceiptBy(TestReceipts(), "x")));
+  const Outcome outcome =
+      RunProgram(To(gateway.address(),
+                    {File("r.mp4", "x"), "--custody-keys",
+                     File("keys.pub", TestReceipts().pinned().ToString())}));
+  EXPECT_EQ(outcome.code, 5);
+  EXPECT_THAT(outcome.errors, HasSubstr("receipt does not hold"));
+}
+
+TEST(UploadMainTest, AReceiptThatCannotBeKeptEndsItWith1) {
+  FakeGateway gateway(ServerCredentials());
+  gateway.SetScript(Receipting(ReceiptBy(TestReceipts(), "x")));
+  const Outcome outcome =
+      RunProgram(To(gateway.address(),
+                    {File("r.mp4", "x"), "--receipts", File("file", "x")}));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.errors, HasSubstr("its receipt could not be kept"));
+}
+
+TEST(UploadMainTest, KeysOfACustodyLogThatAreNoneAreSaidSo) {
+  const Outcome outcome =
+      RunProgram(To("127.0.0.1:1", {File("r.mp4", "x"), "--custody-keys",
+                                    File("keys.pub", "no key\n")}));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.errors, HasSubstr("keys.pub"));
 }
 
 TEST(UploadMainTest, AFileWithAControlCharacterInItsNameWasRefused) {

@@ -94,13 +94,13 @@ struct Stored {
   Digest sha256;
 };
 
-// Without its statement and proof, which nobody here can verify yet: it says
-// what Stored says and permits no more.
 struct Receipt {
   std::string camera_id;
   std::string recording_id;
   uint64_t size;  // bytes
   Digest sha256;
+  std::string statement;  // JSON, to be kept byte for byte
+  std::string proof;      // C2SP tlog-proof
 };
 
 using Reply = std::variant<Ready, Ack, Rewind, Pause, Stored, Receipt>;

@@ -7,6 +7,7 @@
 #include "base/crc32c.h"
 #include "base/failpoint.h"
 #include "base/status.h"
+#include "evidence/stored_receipt.h"
 
 namespace schleuse::client {
 namespace {
@@ -297,18 +298,36 @@ void Upload::On(const Pause& pause) {
 }
 
 void Upload::On(const Stored& stored) {
+  if (phase_ == Phase::kFinishing && !options_.custody_keys.empty()) {
+    link_.Close(Link::Why::kNotNeeded);
+    return End(absl::FailedPreconditionError(
+        "the gateway says that it is stored, but gives no receipt: does it "
+        "keep a custody log?"));
+  }
+  EndStored(stored.size, stored.sha256);
+}
+
+void Upload::EndStored(uint64_t size, const Digest& sha256) {
   Failpoint("client.stored_received");
   if (phase_ != Phase::kFinishing) {
     return GiveUpStream(
         Link::Why::kNotNeeded,
         absl::InternalError("the gateway sent Stored before Finish"));
   }
-  if (stored.size != progress_.size || stored.sha256 != *sha256_) {
+  if (size != progress_.size || sha256 != *sha256_) {
     link_.Close(Link::Why::kNotNeeded);
-    return End(absl::DataLossError(absl::StrCat(
-        "the gateway says it stored something else: ", stored.size,
-        " bytes with SHA-256 ", stored.sha256.ToHex(), " instead of ",
-        progress_.size, " with ", sha256_->ToHex())));
+    return End(absl::DataLossError(
+        absl::StrCat("the gateway says it stored something else: ", size,
+                     " bytes with SHA-256 ", sha256.ToHex(), " instead of ",
+                     progress_.size, " with ", sha256_->ToHex())));
+  }
+  if (receipt_ && !options_.custody_keys.empty()) {
+    if (const absl::Status holds = Verify(*receipt_); !holds.ok()) {
+      link_.Close(Link::Why::kNotNeeded);
+      return End(absl::DataLossError(absl::StrCat(
+          "the gateway's receipt does not hold: ", holds.message())));
+    }
+    receipt_state_ = UploadResult::ReceiptState::kVerified;
   }
   // Whoever erases the file upon our word must not erase later changes.
   if (const absl::Status status = source_.CheckUnchanged(); !status.ok()) {
@@ -327,8 +346,28 @@ void Upload::On(const Receipt& receipt) {
         absl::StrCat("the gateway's receipt is for another recording than ",
                      name_.ToString())));
   }
-  unverified_receipt_ = true;
-  On(Stored{receipt.size, receipt.sha256});
+  if (phase_ == Phase::kFinishing) {
+    receipt_ = receipt;
+    receipt_state_ = UploadResult::ReceiptState::kUnverified;
+  }
+  EndStored(receipt.size, receipt.sha256);
+}
+
+// By the keys of whichever gateway gave it.
+absl::Status Upload::Verify(const Receipt& receipt) const {
+  absl::Status status;
+  for (const PinnedKeys& pinned : options_.custody_keys) {
+    const absl::StatusOr<StoredProven> stored =
+        VerifyStored(receipt.proof, receipt.statement, pinned);
+    if (stored.ok()) {
+      return CheckIsFor(*stored, {name_, progress_.size, *sha256_});
+    }
+    // Another's say less than what is wrong with our own's.
+    if (status.ok() || !absl::IsPermissionDenied(stored.status())) {
+      status = stored.status();
+    }
+  }
+  return status;
 }
 
 // --- sending ----------------------------------------------------------------
@@ -681,7 +720,7 @@ void Upload::End(absl::Status status) {
   progress_.state = status.ok() ? UploadState::kStored : UploadState::kFailed;
   if (status.ok()) progress_.reason.clear();
   observer_.OnDone({std::move(status), name_, sha256_, progress_,
-                    unverified_receipt_, ack_delays_.counts()});
+                    receipt_state_, std::move(receipt_), ack_delays_.counts()});
 }
 
 bool Upload::streaming() const {

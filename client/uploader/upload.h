@@ -1,5 +1,6 @@
-// Brings one recording to Stored, over as many streams as it takes. It knows
-// the rules of the protocol; bytes, links, time and chance come from outside.
+// Brings one recording to its receipt, over as many streams as it takes. It
+// knows the rules of the protocol; bytes, links, time and chance come from
+// outside.
 #ifndef SCHLEUSE_CLIENT_UPLOADER_UPLOAD_H_
 #define SCHLEUSE_CLIENT_UPLOADER_UPLOAD_H_
 
@@ -8,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -24,6 +26,7 @@
 #include "client/uploader/source.h"
 #include "client/uploader/source_hash.h"
 #include "crypto/digest.h"
+#include "evidence/checkpoint.h"
 
 namespace schleuse::client {
 
@@ -43,6 +46,10 @@ struct UploadOptions {
   absl::Duration stall_after = absl::Seconds(60);
   // Gives up when there was no progress for so long and no stream stands.
   absl::Duration retry_for = absl::InfiniteDuration();
+  // Of the gateways' custody logs, one of each gateway that may give the
+  // receipt. With them an upload is done when its receipt is verified; without
+  // them when the gateway says that it is stored.
+  std::vector<PinnedKeys> custody_keys = {};
 };
 
 enum class UploadState {
@@ -81,22 +88,30 @@ struct Progress {
 };
 
 struct UploadResult {
-  // OK                 stored: the final store holds exactly these bytes
+  // OK                 stored: the final store holds exactly these bytes; with
+  //                    UploadOptions::custody_keys the receipt proves it
   // Cancelled          Stop() was called
   // DeadlineExceeded   gave up after UploadOptions::retry_for
   // DataLoss           somebody must be called: bytes differ where they must
-  // not Aborted            another program uploads the same recording
-  // FailedPrecondition held for an operator, or the source changed
+  //                    not, or a receipt does not hold
+  // Aborted            another program uploads the same recording
+  // FailedPrecondition held for an operator, the source changed, or the gateway
+  //                    gives no receipts and custody_keys asks for one
   // others             refused by the gateway, or the source cannot be read
   absl::Status status;
   // As stored; its recording_id may have been lengthened (see Upload).
   RecordingName name;
   std::optional<Digest> sha256;  // set at least when stored
   Progress progress;
-  // The gateway said it with a receipt, which was not verified. Stored it is;
-  // to erase anything is permitted neither with one nor without.
-  bool unverified_receipt = false;
-  DelayCounts ack_delays = {};  // over all streams
+  // Only a verified one permits erasing.
+  enum class ReceiptState {
+    kNone,        // the gateway gave none
+    kUnverified,  // it gave one; no key to verify it by
+    kVerified,    // for this recording's name, size and SHA-256
+  };
+  ReceiptState receipt_state = ReceiptState::kNone;
+  std::optional<Receipt> receipt = {};  // as it came, with whatever status
+  DelayCounts ack_delays = {};          // over all streams
 };
 
 // Called on the upload's strand. Must not destroy the Upload inside a call.
@@ -183,6 +198,8 @@ class Upload final : public LinkEvents {
   void On(const Pause& pause);
   void On(const Stored& stored);
   void On(const Receipt& receipt);
+  void EndStored(uint64_t size, const Digest& sha256);
+  absl::Status Verify(const Receipt& receipt) const;
 
   // Does all that can be done now: sends, prepares, hashes.
   void Advance();
@@ -247,7 +264,8 @@ class Upload final : public LinkEvents {
   int takeovers_ = 0;  // without progress in between
   int slow_verifications_ = 0;
   bool renamed_ = false;
-  bool unverified_receipt_ = false;
+  UploadResult::ReceiptState receipt_state_ = UploadResult::ReceiptState::kNone;
+  std::optional<Receipt> receipt_;
   // Posted tasks watch it to know whether we still live.
   std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
 };

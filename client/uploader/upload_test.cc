@@ -10,6 +10,7 @@
 #include "base/fake_executor.h"
 #include "base/status_matchers.h"
 #include "client/uploader/fake_source.h"
+#include "evidence/test_receipts.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -800,23 +801,89 @@ TEST(UploadTest, AReceiptThatNobodyVerifiedWasTakenForStored) {
   World world(Footage(9));
   world.Start();
   world.Say(ReadyAt(0));
-  world.Say(Receipt{"cam-1", "r.mp4", 9, world.Hash()});
+  world.Say(Receipt{"cam-1", "r.mp4", 9, world.Hash(), "", ""});
   EXPECT_OK(world.status());
-  EXPECT_TRUE(world.recorder.result->unverified_receipt);
+  EXPECT_EQ(world.recorder.result->receipt_state,
+            UploadResult::ReceiptState::kUnverified);
 
   World stored(Footage(9));
   stored.Start();
   stored.Say(ReadyAt(0));
   stored.Say(stored.OwnStored());
-  EXPECT_FALSE(stored.recorder.result->unverified_receipt);
+  EXPECT_EQ(stored.recorder.result->receipt_state,
+            UploadResult::ReceiptState::kNone);
+}
+
+// --- with the keys of a custody log ------------------------------------------
+
+Receipt ReceiptOf(const TestReceipts& gateway, const Held& stated) {
+  const TestReceipts::Given given = gateway.For(stated);
+  return {"cam-1",         "r.mp4",      9, Sha256::Of(Footage(9)),
+          given.statement, given.receipt};
+}
+
+UploadOptions Pinning(const std::vector<PinnedKeys>& keys) {
+  UploadOptions options;
+  options.custody_keys = keys;
+  return options;
+}
+
+// What an upload with these keys makes of a reply to its Finish.
+UploadResult After(Reply reply, const std::vector<PinnedKeys>& keys) {
+  World world(Footage(9), Pinning(keys));
+  world.Start();
+  world.Say(ReadyAt(0));
+  world.Say(std::move(reply));
+  return *world.recorder.result;
+}
+
+TEST(UploadTest, AReceiptIsVerifiedByTheKeysOfWhicheverGatewayGaveIt) {
+  const TestReceipts gateway, other("police.example/gw-2");
+  const Held ours = {Name(), 9, Sha256::Of(Footage(9))};
+  for (const std::vector<PinnedKeys>& keys :
+       {std::vector{gateway.pinned()},
+        std::vector{other.pinned(), gateway.pinned()}}) {
+    const UploadResult result = After(ReceiptOf(gateway, ours), keys);
+    EXPECT_OK(result.status);
+    EXPECT_EQ(result.receipt_state, UploadResult::ReceiptState::kVerified);
+    EXPECT_EQ(result.receipt->statement, ReceiptOf(gateway, ours).statement);
+  }
+}
+
+TEST(UploadTest, AReceiptThatDoesNotHoldIsDataLossAndSaysWhy) {
+  const TestReceipts gateway, stranger;
+  const Held ours = {Name(), 9, Sha256::Of(Footage(9))};
+  const auto refused = [&](const Receipt& receipt, const char* why) {
+    const UploadResult result = After(receipt, {gateway.pinned()});
+    EXPECT_THAT(result.status, StatusIs(StatusCode::kDataLoss, HasSubstr(why)));
+    EXPECT_EQ(result.receipt_state, UploadResult::ReceiptState::kUnverified);
+  };
+  refused(ReceiptOf(stranger, ours), "does not hold");
+  refused(ReceiptOf(gateway,
+                    {*RecordingName::Parse("cam-1", "s.mp4"), 9, ours.sha256}),
+          "the receipt is for cam-1/s.mp4");
+  refused(ReceiptOf(gateway, {Name(), 8, ours.sha256}), "for 8 bytes");
+  refused(ReceiptOf(gateway, {Name(), 9, Sha256::Of("other")}), "SHA-256");
+  Receipt altered = ReceiptOf(gateway, ours);
+  altered.statement.replace(altered.statement.find("true"), 4, "null");
+  refused(altered, "does not hold");
+  refused({"cam-1", "r.mp4", 9, ours.sha256, "", ""}, "does not hold");
+}
+
+TEST(UploadTest, StoredWithoutTheReceiptThatTheKeysAskForIsNotDone) {
+  const UploadResult result =
+      After(Stored{9, Sha256::Of(Footage(9))}, {TestReceipts().pinned()});
+  EXPECT_THAT(result.status, StatusIs(StatusCode::kFailedPrecondition,
+                                      HasSubstr("no receipt")));
 }
 
 TEST(UploadTest, AReceiptForOtherBytesOrAnotherRecordingIsDataLoss) {
   const Digest ours = Sha256::Of(Footage(9)), others = Sha256::Of("other");
-  for (const Receipt& receipt :
-       {Receipt{"cam-1", "r.mp4", 9, others},
-        Receipt{"cam-1", "r.mp4", 8, ours}, Receipt{"cam-1", "s.mp4", 9, ours},
-        Receipt{"cam-2", "r.mp4", 9, ours}, Receipt{"", "", 9, ours}}) {
+  for (const Receipt& receipt : {Receipt{"cam-1", "r.mp4", 9, others, "", ""},
+                                 Receipt{"cam-1", "r.mp4", 8, ours, "", ""},
+                                 Receipt{"cam-1", "s.mp4", 9, ours, "", ""},
+                                 Receipt{"cam-2", "r.mp4", 9, ours, "", ""},
+                                 Receipt{"", "", 9, ours, "", ""}}) {
     World world(Footage(9));
     world.Start();
     world.Say(ReadyAt(0));
@@ -982,9 +1049,9 @@ INSTANTIATE_TEST_SUITE_P(
         Breach{"RewindAhead",
                {ReadyAt(0, kMiB), Rewind{2 * kMiB, Rewind::Reason::kGap}}},
         Breach{"StoredBeforeReady", {Stored{9, Sha256::Of("x")}}},
-        Breach{
-            "ReceiptBeforeFinish",
-            {ReadyAt(0, kMiB), Receipt{"cam-1", "r.mp4", 9, Sha256::Of("x")}}},
+        Breach{"ReceiptBeforeFinish",
+               {ReadyAt(0, kMiB),
+                Receipt{"cam-1", "r.mp4", 9, Sha256::Of("x"), "", ""}}},
         Breach{"StoredBeforeFinish",
                {ReadyAt(0, kMiB), Stored{9, Sha256::Of("x")}}}),
     [](const auto& info) { return info.param.what; });

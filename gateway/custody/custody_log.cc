@@ -64,7 +64,8 @@ absl::StatusOr<std::unique_ptr<CustodyLog>> CustodyLog::Open(
     std::vector<RecordingName> Unlaid() const override {
       return log_->Unlaid();
     }
-    std::optional<Logged> FindStored(const RecordingName& name) const override {
+    absl::StatusOr<std::optional<Logged>> FindStored(
+        const RecordingName& name) const override {
       return log_->FindStored(name);
     }
     void Laid(const RecordingName& name) override { log_->Laid(name); }

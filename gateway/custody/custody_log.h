@@ -93,8 +93,10 @@ class CustodyLog {
   // complete yet.
   virtual std::vector<RecordingName> Unlaid() const = 0;
   // The statement that one of these was stored, with the receipt that was given
-  // for it. Of an earlier process's it reads the log's files.
-  virtual std::optional<Logged> FindStored(const RecordingName& name) const = 0;
+  // for it. Of an earlier process's it reads the log's files, which may fail:
+  // then it was stated, and nobody may state it again.
+  virtual absl::StatusOr<std::optional<Logged>> FindStored(
+      const RecordingName& name) const = 0;
   // Statement and receipt lie durable in the bundle: the write-ahead log need
   // not keep them.
   virtual void Laid(const RecordingName& name) = 0;

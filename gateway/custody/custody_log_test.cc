@@ -88,6 +88,12 @@ class House {
     executor.DropAll();
     log = nullptr;
   }
+  std::optional<Logged> Find(int number) {
+    absl::StatusOr<std::optional<Logged>> found =
+        log->FindStored(StoredOf(number).name);
+    EXPECT_OK(found.status());
+    return found.value_or(std::nullopt);
+  }
   void Append(statement::Event event,
               Importance importance = Importance::kMust) {
     log->Append(std::move(event), importance,
@@ -284,8 +290,7 @@ TEST(CustodyLogTest, AReceiptIsMadeAnewByteForByte) {
   }
   house.executor.RunReady();
   for (const int number : {0, 1, 255, 256, 300, 599}) {
-    const RecordingName id = StoredOf(number).name;
-    const std::optional<Logged> before = house.log->FindStored(id);
+    const std::optional<Logged> before = house.Find(number);
     ASSERT_TRUE(before);
     EXPECT_EQ(before->receipt, house.told[static_cast<size_t>(number)].receipt);
   }
@@ -293,13 +298,30 @@ TEST(CustodyLogTest, AReceiptIsMadeAnewByteForByte) {
   ASSERT_OK(house.Open());
   for (const Logged& logged : house.told) {
     const auto number = static_cast<int>(logged.index) - 1;
-    const std::optional<Logged> again =
-        house.log->FindStored(StoredOf(number).name);
+    const std::optional<Logged> again = house.Find(number);
     ASSERT_TRUE(again) << number;
     EXPECT_EQ(again->receipt, logged.receipt);
     EXPECT_EQ(again->statement, logged.statement);
   }
-  EXPECT_FALSE(house.log->FindStored(StoredOf(10'000).name));
+  EXPECT_FALSE(house.Find(10'000));
+}
+
+TEST(CustodyLogTest, AReceiptThatCouldNotBeReadWasTakenForNoneAndStatedAgain) {
+  House house;
+  ASSERT_OK(house.Open());
+  house.AppendAndRun(StoredOf(1));
+  house.Publish();
+  house.Die();
+  ASSERT_OK(house.Open());
+  house.disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == DiskOperation::Kind::kOpen
+               ? absl::UnavailableError("no descriptors")
+               : absl::OkStatus();
+  });
+  EXPECT_THAT(house.log->FindStored(StoredOf(1).name).status(),
+              StatusIs(StatusCode::kUnavailable));
+  house.disk.SetFault(nullptr);
+  EXPECT_TRUE(house.Find(1));
 }
 
 TEST(CustodyLogTest, TheWriteAheadLogIsCutBehindWhatIsPublishedAndLaid) {
@@ -314,17 +336,17 @@ TEST(CustodyLogTest, TheWriteAheadLogIsCutBehindWhatIsPublishedAndLaid) {
   house.AppendAndRun(StoredOf(100));
   house.Publish();
   const size_t half = segments();
-  EXPECT_TRUE(house.log->FindStored(StoredOf(50).name));
+  EXPECT_TRUE(house.Find(50));
   for (const RecordingName& name : house.log->Unlaid()) {
     if (name != StoredOf(99).name) house.log->Laid(name);
   }
   house.AppendAndRun(StoredOf(101));
   house.Publish();
   EXPECT_LT(segments(), half);
-  EXPECT_FALSE(house.log->FindStored(StoredOf(50).name));
+  EXPECT_FALSE(house.Find(50));
   house.Die();
   ASSERT_OK(house.Open());
-  EXPECT_TRUE(house.log->FindStored(StoredOf(99).name));
+  EXPECT_TRUE(house.Find(99));
   ExpectTold(house, "2026");
 }
 
@@ -375,6 +397,37 @@ TEST(CustodyLogPowerTest, NothingToldIsLostWhereverThePowerIsCut) {
     }
   }
   EXPECT_GT(places, 4 * 9 * 20);
+}
+
+TEST(CustodyLogPowerTest, EachDeathDuringRecoveryDoubledTheLog) {
+  House house;
+  ASSERT_OK(house.Open());
+  for (int i = 0; i < 20; ++i) house.AppendAndRun(StoredOf(i));
+  house.Die();
+  const auto bytes = [&] {
+    uint64_t sum = 0;
+    const auto names = house.disk.List("/custody/wal");
+    for (const std::string& name : *names) {
+      sum += house.disk.Stat("/custody/wal/" + name)->size;
+    }
+    return sum;
+  };
+  const uint64_t before = bytes();
+  for (int i = 0; i < 10; ++i) {
+    // The copy is written, and what came before it not yet removed.
+    house.disk.SetFault([](const DiskOperation& operation) {
+      return operation.kind == DiskOperation::Kind::kRemove
+                 ? absl::UnavailableError("died here")
+                 : absl::OkStatus();
+    });
+    EXPECT_FALSE(house.Open().ok());
+    house.disk.SetFault(nullptr);
+    house.Die();
+    EXPECT_LE(bytes(), before * static_cast<uint64_t>(i + 2));
+  }
+  ASSERT_OK(house.Open());
+  EXPECT_LE(bytes(), before);
+  ExpectTold(house, "2026");
 }
 
 TEST(CustodyLogPowerTest, ATornEndIsCutAndStated) {
@@ -504,7 +557,7 @@ TEST(CustodyLogYearTest, ANewYearBeginsALogChainedToTheLast) {
   ASSERT_OK(house.Open());
   EXPECT_EQ(house.Present().origin, "police.example/gw-1/custody/2027");
   for (int i = 1; i <= 2; ++i) {
-    const auto found = house.log->FindStored(StoredOf(i).name);
+    const auto found = house.Find(i);
     ASSERT_TRUE(found);
     EXPECT_EQ(found->receipt, house.told[static_cast<size_t>(i - 1)].receipt);
   }

@@ -34,7 +34,8 @@ class FileCustodyLog final
   void Append(statement::Event event, Importance importance,
               Done done) override;
   std::vector<RecordingName> Unlaid() const override;
-  std::optional<Logged> FindStored(const RecordingName& name) const override;
+  absl::StatusOr<std::optional<Logged>> FindStored(
+      const RecordingName& name) const override;
   void Laid(const RecordingName& name) override;
   std::string checkpoint() const override;
   void Flush(absl::AnyInvocable<void()> done) override;

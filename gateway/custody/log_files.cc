@@ -82,16 +82,13 @@ absl::Status LogFiles::WriteOnce(const std::string& path,
   unsynced_.insert(directory);
   const absl::StatusOr<std::string> held =
       ReadFile(disk_, target, kFileBytesMax);
-  if (held.ok() && *held == bytes) {
-    // From a process that died, perhaps before it was durable.
-    ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
-                     disk_.OpenForReading(target));
-    return file->Sync();
-  }
-  if (held.ok() || absl::IsResourceExhausted(held.status())) {
+  if (absl::IsResourceExhausted(held.status()) ||
+      (held.ok() && *held != bytes)) {
     return Damaged(target, "holds something else than the log says");
   }
-  if (!absl::IsNotFound(held.status())) return held.status();
+  if (!held.ok() && !absl::IsNotFound(held.status())) return held.status();
+  // One that is there already is made anew: perhaps its sync failed, or that of
+  // its name, and a second one would not bring it back.
   if (!made_.contains(directory)) {
     RETURN_IF_ERROR(MakeDirectories(disk_, directory));
     // There are few at a time that matter.
@@ -132,6 +129,12 @@ absl::StatusOr<std::optional<std::string>> LogFiles::ReadCheckpoint() const {
   if (absl::IsNotFound(note.status())) return std::optional<std::string>();
   RETURN_IF_ERROR(note.status());
   return std::optional<std::string>(*note);
+}
+
+absl::Status LogFiles::RenewCheckpoint() {
+  ASSIGN_OR_RETURN(const std::optional<std::string> note, ReadCheckpoint());
+  if (!note) return absl::OkStatus();
+  return WriteFileAtomically(disk_, JoinPath(directory_, kCheckpoint), *note);
 }
 
 absl::StatusOr<std::string> LogFiles::ReadOwn(const std::string& path) const {

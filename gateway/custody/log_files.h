@@ -38,14 +38,16 @@ class LogFiles {
   };
   // Writes all that the tree has beyond its first `published` entries, durably,
   // and last of all the checkpoint.
-  //   DataLoss           a file is there already and says something else:
-  //   nobody
-  //                      may go on. Or the medium failed.
+  //   DataLoss           a file is there already and says something else, or
+  //                      the medium failed: nobody may go on
   //   ResourceExhausted  the disk is full; may be called again
   absl::Status Publish(const State& state, uint64_t published);
 
   // nullopt: there is none.
   absl::StatusOr<std::optional<std::string>> ReadCheckpoint() const;
+  // Makes the checkpoint that can be read durable: the sync of its name may
+  // have failed when it was written.
+  absl::Status RenewCheckpoint();
   // The edge of the published tree of `size`, and its entries from the last
   // full bundle on.
   //   DataLoss  a file is missing, or not what it should be

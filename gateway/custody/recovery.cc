@@ -58,11 +58,16 @@ absl::Status FileCustodyLog::Recover(const std::vector<Checkpoint>& known) {
   }
   // What can be read need not be durable: the sync of it may have failed, or
   // never come.
-  const absl::Status copied = wal_.BeginAnew(batches);
+  absl::Status copied = wal_.BeginAnew(batches);
+  if (absl::IsResourceExhausted(copied)) {
+    ReleaseReserve();
+    copied = wal_.BeginAnew(batches);
+  }
   if (!copied.ok()) {
     return Annotate(copied, "the write-ahead log cannot be made durable anew");
   }
   for (Found& log : logs) {
+    RETURN_IF_ERROR(log.files.RenewCheckpoint());
     {
       MutexLock publishing(publishing_);
       MutexLock lock(mutex_);
@@ -94,14 +99,6 @@ absl::Status FileCustodyLog::Replay(const Batch& batch,
   }
   if (checkpoint->origin != batch.origin || checkpoint->size != batch.end()) {
     return Refuse("a batch and its checkpoint contradict each other");
-  }
-  // A copy that was not finished repeats what came before.
-  for (const Found& log : logs) {
-    if (log.state.origin.ToString() != batch.origin) continue;
-    const auto before = log.roots.find(batch.end());
-    if (before != log.roots.end() && before->second == checkpoint->root) {
-      return absl::OkStatus();
-    }
   }
   if (logs.empty() || logs.back().state.origin.ToString() != batch.origin) {
     if (!logs.empty()) {
@@ -255,7 +252,7 @@ void FileCustodyLog::Remember(absl::Span<const Batch> batches) {
   }
 }
 
-std::optional<Logged> FileCustodyLog::FindStored(
+absl::StatusOr<std::optional<Logged>> FileCustodyLog::FindStored(
     const RecordingName& name) const {
   Kept kept;
   {
@@ -267,10 +264,7 @@ std::optional<Logged> FileCustodyLog::FindStored(
   if (kept.receipt.empty()) {
     absl::StatusOr<std::string> receipt = OldReceipt(kept);
     if (!receipt.ok()) {
-      Log(Severity::kAlarm, "custody: a receipt cannot be made anew",
-          {{"recording", name.ToString()},
-           {"reason", receipt.status().message()}});
-      return std::nullopt;
+      return Annotate(receipt.status(), "a receipt cannot be made anew");
     }
     kept.receipt = *std::move(receipt);
   }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "evidence/statement.h"
 #include "evidence/tile.h"
 #include "proto/statement.pb.h"
 
@@ -127,14 +128,7 @@ absl::StatusOr<std::string> Write(const Frame& frame, const Event& event) {
 }
 
 absl::StatusOr<Read> ReadBack(absl::string_view statement) {
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;  // of later versions
-  wire::Statement parsed;
-  const auto status = google::protobuf::util::JsonStringToMessage(
-      {statement.data(), statement.size()}, &parsed, options);
-  if (!status.ok()) {
-    return absl::DataLossError("an entry of the log is no statement");
-  }
+  ASSIGN_OR_RETURN(const wire::Statement parsed, ParseStatement(statement));
   Read read;
   if (parsed.has_stored()) {
     const wire::Transfer& transfer = parsed.stored().transfer();

@@ -1,5 +1,6 @@
 #include "gateway/custody/wal.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -14,7 +15,9 @@
 namespace schleuse {
 namespace {
 
-constexpr absl::string_view kSuffix = ".wal";
+constexpr absl::string_view kSegment = ".wal";
+constexpr absl::string_view kBase = ".base";
+constexpr absl::string_view kUnfinished = ".new";  // behind kBase
 constexpr size_t kDigits = 12;
 
 std::string Encode(const Batch& batch) {
@@ -48,62 +51,90 @@ Wal::Wal(Disk& disk, absl::string_view directory)
 
 std::string Wal::PathOf(uint64_t number) const {
   return JoinPath(directory_,
-                  absl::StrFormat("%0*d%s", kDigits, number, kSuffix));
+                  absl::StrFormat("%0*d%s", kDigits, number,
+                                  number == base_ ? kBase : kSegment));
 }
 
-absl::StatusOr<std::vector<uint64_t>> Wal::Segments() const {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+absl::StatusOr<std::vector<Wal::Name>> Wal::Names() const {
+  ASSIGN_OR_RETURN(const std::vector<std::string> files,
                    disk_.List(directory_));
-  std::vector<uint64_t> numbers;  // in order, as the names are
-  for (const std::string& name : names) {
-    absl::string_view digits = name;
-    uint64_t number = 0;
-    if (name.size() != kDigits + kSuffix.size() ||
-        !absl::ConsumeSuffix(&digits, kSuffix) ||
-        !absl::SimpleAtoi(digits, &number)) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          JoinPath(directory_, name), " does not belong there: take it out"));
+  std::vector<Name> names;  // in order, as the files are
+  for (const std::string& file : files) {
+    // Of a process that died over its copy: nobody relied on it.
+    if (absl::EndsWith(file, kUnfinished)) continue;
+    Name name = {.number = 0,
+                 .is_base = absl::EndsWith(file, kBase),
+                 .path = JoinPath(directory_, file)};
+    absl::string_view digits = file;
+    if ((!absl::ConsumeSuffix(&digits, kBase) &&
+         !absl::ConsumeSuffix(&digits, kSegment)) ||
+        digits.size() != kDigits || !absl::SimpleAtoi(digits, &name.number)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(name.path, " does not belong there: take it out"));
     }
-    numbers.push_back(number);
+    names.push_back(std::move(name));
   }
-  return numbers;
+  return names;
 }
 
 absl::StatusOr<uint64_t> Wal::Read(
     absl::FunctionRef<absl::Status(Batch batch)> visit) {
-  ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, Segments());
+  ASSIGN_OR_RETURN(std::vector<Name> names, Names());
+  const auto base = std::find_if(names.rbegin(), names.rend(),
+                                 [](const Name& name) { return name.is_base; });
+  if (base != names.rend()) names.erase(names.begin(), base.base() - 1);
   uint64_t torn = 0;
-  for (const uint64_t number : numbers) {
-    const std::string path = PathOf(number);
+  for (const Name& name : names) {
     ASSIGN_OR_RETURN(
         const WalSegment::Tail tail,
-        WalSegment::Read(disk_, path, [&](absl::string_view payload) {
-          absl::StatusOr<Batch> batch = Decode(payload, path);
+        WalSegment::Read(disk_, name.path, [&](absl::string_view payload) {
+          absl::StatusOr<Batch> batch = Decode(payload, name.path);
           if (!batch.ok()) return batch.status();
-          return Annotate(visit(*std::move(batch)), path);
+          return Annotate(visit(*std::move(batch)), name.path);
         }));
     torn += tail.bytes;
-    number_ = number;
+    number_ = name.number;
   }
   return torn;
 }
 
+// Under another name until it is whole: of many records that were not synced a
+// power cut may leave any. Behind that it stands for all that came before it,
+// however little of that is gone.
 absl::Status Wal::BeginAnew(absl::Span<const Batch> batches) {
-  ASSIGN_OR_RETURN(const std::vector<uint64_t> others, Segments());
+  ASSIGN_OR_RETURN(const std::vector<Name> others, Names());
   EndSegment();
-  for (const Batch& batch : batches) {
-    const absl::Status written = Append(batch);
-    if (!written.ok()) {
-      // Half a copy would be read beside the whole.
-      EndSegment();
-      disk_.Remove(PathOf(number_)).IgnoreError();
-      return written;
+  if (!batches.empty()) {
+    base_ = ++number_;  // whatever comes, the name is taken
+    const std::string path = PathOf(base_);
+    const std::string unfinished = absl::StrCat(path, kUnfinished);
+    const absl::Status gone = disk_.Remove(unfinished);
+    if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
+    auto copied = Copy(batches, unfinished);
+    if (!copied.ok()) {
+      disk_.Remove(unfinished).IgnoreError();  // what it took may be needed
+      return copied.status();
     }
+    RETURN_IF_ERROR(disk_.Replace(unfinished, path));
+    RETURN_IF_ERROR(disk_.SyncDirectory(directory_));
+    segment_ = *std::move(copied);
   }
-  if (!batches.empty()) RETURN_IF_ERROR(Sync());
   Failpoint("custody.wal_copied");
-  for (const uint64_t number : others) RETURN_IF_ERROR(Remove(number));
+  // Before the base itself goes one day, another segment's name is synced, and
+  // with it that these are gone.
+  for (const Name& name : others) RETURN_IF_ERROR(disk_.Remove(name.path));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<WalSegment>> Wal::Copy(
+    absl::Span<const Batch> batches, const std::string& path) {
+  ASSIGN_OR_RETURN(std::unique_ptr<WalSegment> copy,
+                   WalSegment::Create(disk_, path));
+  for (const Batch& batch : batches) {
+    RETURN_IF_ERROR(copy->Append(Encode(batch)));
+  }
+  RETURN_IF_ERROR(copy->Sync());
+  return copy;
 }
 
 absl::Status Wal::Append(const Batch& batch) {

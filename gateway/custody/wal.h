@@ -1,5 +1,7 @@
-// The write-ahead log: batches in segments `<directory>/<n, 12 digits>.wal`. It
-// knows what a batch is made of, not whether it is true.
+// The write-ahead log: batches in segments `<directory>/<n, 12 digits>.wal`.
+// One that ends in `.base` repeats all that came before it: what has a lower
+// number counts no more. It knows what a batch is made of, not whether it is
+// true.
 #ifndef SCHLEUSE_GATEWAY_CUSTODY_WAL_H_
 #define SCHLEUSE_GATEWAY_CUSTODY_WAL_H_
 
@@ -39,9 +41,9 @@ class Wal {
   //   FailedPrecondition  a version that this program does not know
   absl::StatusOr<uint64_t> Read(
       absl::FunctionRef<absl::Status(Batch batch)> visit);
-  // Begins a new segment with these, durably, and removes all others: what a
-  // process left whose sync failed, or never came, can be read and may not be
-  // on the medium.
+  // Begins anew with these, durably, and removes all that was: what a process
+  // left whose sync failed, or never came, can be read and may not be on the
+  // medium. May be tried again after ResourceExhausted.
   absl::Status BeginAnew(absl::Span<const Batch> batches);
 
   // Writes a batch behind the others. ResourceExhausted: the disk is full,
@@ -61,13 +63,23 @@ class Wal {
   absl::Status Remove(uint64_t number);
 
  private:
+  struct Name {
+    uint64_t number;
+    bool is_base;
+    std::string path;
+  };
+
   std::string PathOf(uint64_t number) const;
-  absl::StatusOr<std::vector<uint64_t>> Segments() const;
+  absl::StatusOr<std::vector<Name>> Names() const;
+  // Durable but for its name.
+  absl::StatusOr<std::unique_ptr<WalSegment>> Copy(
+      absl::Span<const Batch> batches, const std::string& path);
 
   Disk& disk_;
   const std::string directory_;
   std::unique_ptr<WalSegment> segment_;
   uint64_t number_ = 0;  // of the newest
+  uint64_t base_ = 0;    // of this process's; 0: none
   bool name_unsynced_ = false;
 };
 

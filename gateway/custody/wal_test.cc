@@ -17,6 +17,17 @@ using absl::StatusCode;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+std::vector<Batch> ReadAll(Wal& wal) {
+  std::vector<Batch> batches;
+  EXPECT_OK(wal.Read([&](Batch batch) {
+                 batches.push_back(std::move(batch));
+                 return absl::OkStatus();
+               })
+                .status());
+  return batches;
+}
 
 constexpr char kFirst[] = "/wal/000000000001.wal";
 
@@ -83,12 +94,9 @@ TEST_F(WalTest, ASyncedBatchSurvivesACutAndAnUnsyncedOneIsWholeOrGone) {
     disk.RestorePower();
     Wal again(disk, "/wal");
     std::vector<size_t> sizes;
-    ASSERT_OK(again
-                  .Read([&](const Batch& batch) {
-                    sizes.push_back(batch.entries[0].size());
-                    return absl::OkStatus();
-                  })
-                  .status());
+    for (const Batch& batch : ReadAll(again)) {
+      sizes.push_back(batch.entries[0].size());
+    }
     ASSERT_FALSE(sizes.empty());
     EXPECT_EQ(sizes[0], 7u);
     if (sizes.size() > 1) {
@@ -154,23 +162,88 @@ TEST_F(WalTest, AVisitorsErrorIsHandedOnWithTheFile) {
       StatusIs(StatusCode::kDataLoss, HasSubstr(kFirst)));
 }
 
+TEST_F(WalTest, WhatABaseRepeatsCountsNoMoreHoweverDamaged) {
+  Wal wal(disk_, "/wal");
+  Put(wal, BatchOf(0, "zero"));
+  const std::string whole = Bytes();
+  Wal again(disk_, "/wal");
+  ASSERT_OK(again.BeginAnew(ReadAll(again)));
+  Put(again, BatchOf(1, "one"));
+  again.EndSegment();
+  Put(again, BatchOf(2, "two"));
+  // Its removal was not synced, and what it held was lost before.
+  ASSERT_OK(disk_.Create(kFirst).status());
+  SetBytes("SchlWal?" + whole);
+  EXPECT_THAT(Entries(), IsOkAndHolds(ElementsAre("zero", "one", "two")));
+}
+
 TEST_F(WalTest, BeginAnewLeavesOneSegment) {
   Wal wal(disk_, "/wal");
   Put(wal, BatchOf(0, "zero"));
   wal.EndSegment();
   Put(wal, BatchOf(1, "one"));
   Wal again(disk_, "/wal");
-  std::vector<Batch> batches;
-  ASSERT_OK(again
-                .Read([&](Batch batch) {
-                  batches.push_back(std::move(batch));
-                  return absl::OkStatus();
-                })
-                .status());
+  const std::vector<Batch> batches = ReadAll(again);
   ASSERT_OK(again.BeginAnew(batches));
   EXPECT_THAT(disk_.List("/wal"),
-              IsOkAndHolds(ElementsAre("000000000003.wal")));
+              IsOkAndHolds(ElementsAre("000000000003.base")));
   EXPECT_THAT(Entries(), IsOkAndHolds(ElementsAre("zero", "one")));
+}
+
+TEST_F(WalTest, APowerCutInTheCopyWasTakenForDamage) {
+  for (uint64_t seed = 1; seed <= 300; ++seed) {
+    FakeDisk disk(seed);
+    ASSERT_OK(disk.MakeDirectory("/wal"));
+    ASSERT_OK(disk.SyncDirectory("/"));
+    std::vector<Batch> batches;
+    Wal wal(disk, "/wal");
+    for (uint64_t i = 0; i < 8; ++i) {
+      batches.push_back(BatchOf(i, std::string(400, 'x')));
+      ASSERT_OK(wal.Append(batches.back()));
+      ASSERT_OK(wal.Sync());
+    }
+    Wal again(disk, "/wal");
+    ReadAll(again);
+    disk.CutPowerAfter(static_cast<int>(seed % 16));
+    again.BeginAnew(batches).IgnoreError();
+    disk.CutPower();
+    disk.RestorePower();
+    Wal last(disk, "/wal");
+    EXPECT_THAT(ReadAll(last), SizeIs(8)) << seed;
+    ASSERT_OK(last.BeginAnew(batches));
+    EXPECT_THAT(disk.List("/wal"), IsOkAndHolds(SizeIs(1)));
+  }
+}
+
+TEST_F(WalTest, ASecondCopyRemovedItself) {
+  Wal wal(disk_, "/wal");
+  Put(wal, BatchOf(0, "zero"));
+  Wal again(disk_, "/wal");
+  ReadAll(again);
+  disk_.SetFault([](const DiskOperation& operation) {
+    return operation.kind == DiskOperation::Kind::kSyncDirectory
+               ? absl::ResourceExhaustedError("full")
+               : absl::OkStatus();
+  });
+  EXPECT_FALSE(again.BeginAnew({BatchOf(0, "zero")}).ok());
+  disk_.SetFault(nullptr);
+  ASSERT_OK(again.BeginAnew({BatchOf(0, "zero")}));
+  EXPECT_THAT(Entries(), IsOkAndHolds(ElementsAre("zero")));
+}
+
+TEST_F(WalTest, AFullDiskAtTheStartRemovedTheWholeLog) {
+  Wal wal(disk_, "/wal");
+  Put(wal, BatchOf(0, "zero"));
+  const uint64_t full = wal.segment_bytes();
+  // Room for nothing, for a header, for the first batch.
+  for (const uint64_t room : {uint64_t{0}, uint64_t{10}, full + 10}) {
+    disk_.SetCapacity(full + room);
+    Wal again(disk_, "/wal");
+    ReadAll(again);
+    EXPECT_THAT(again.BeginAnew({BatchOf(0, "zero"), BatchOf(1, "one")}),
+                StatusIs(StatusCode::kResourceExhausted));
+    EXPECT_THAT(Entries(), IsOkAndHolds(ElementsAre("zero")));
+  }
 }
 
 TEST_F(WalTest, AFullDiskChangesNothing) {

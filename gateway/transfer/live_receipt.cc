@@ -26,9 +26,9 @@ void LiveRecording::StateAgain() {
   if (!laid.ok()) return OnStated(laid.status());
   if (laid->has_value()) return OnProof(**std::move(laid));
   CustodyLog& custody = *house_->options.custody;
-  if (std::optional<Logged> logged = custody.FindStored(name_)) {
-    return OnStated(*std::move(logged));
-  }
+  absl::StatusOr<std::optional<Logged>> before = custody.FindStored(name_);
+  if (!before.ok()) return OnStated(before.status());
+  if (before->has_value()) return OnStated(**std::move(before));
   stating_->running = true;
   custody.Append(statement::Stored{.name = name_,
                                    .transfer_id = stating_->transfer_id,
@@ -171,8 +171,15 @@ void LiveRecording::LayStated() {
     const absl::Status loaded = EnsureLoaded();
     // What the spool has of it goes on by itself.
     if (!loaded.ok() || committing_ || stating_ || partial_ != nullptr) return;
-    const std::optional<Logged> logged =
+    const absl::StatusOr<std::optional<Logged>> found =
         house_->options.custody->FindStored(name_);
+    if (!found.ok()) {
+      return house_->Say(Severity::kAlarm,
+                         "a receipt is not laid into its bundle yet",
+                         {{"recording", name_.ToString()},
+                          {"reason", found.status().message()}});
+    }
+    const std::optional<Logged>& logged = *found;
     if (!logged) return;
     if (!in_store_) {
       house_->Say(Severity::kAlarm,

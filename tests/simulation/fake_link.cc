@@ -37,7 +37,9 @@ client::Reply ToClient(const GivenReceipt& receipt) {
   return client::Receipt{.camera_id = receipt.name.camera_id(),
                          .recording_id = receipt.name.recording_id(),
                          .size = receipt.size,
-                         .sha256 = receipt.sha256};
+                         .sha256 = receipt.sha256,
+                         .statement = receipt.statement,
+                         .proof = receipt.proof};
 }
 client::Reply ToClient(const Stored& stored) {
   return client::Stored{.size = stored.size, .sha256 = stored.sha256};
@@ -164,7 +166,9 @@ class Call : public std::enable_shared_from_this<Call> {
     if (ended_by_gateway_) return;
     if (auto* begin = std::get_if<client::Begin>(&request)) {
       stream_->OnBegin({.name = begin->name,
-                        .metadata = "metadata",
+                        // The recorder's badge, as protobuf writes it.
+                        .metadata = "\x12\x06"
+                                    "badge1",
                         .extension = "mp4",
                         .priority = Priority::kNormal,
                         .size = begin->size});

@@ -76,8 +76,16 @@ TEST(SimulationTest, NothingAcknowledgedIsLostInCrashesCutsAndBrokenLinks) {
   EXPECT_GT(totals.takeovers, 100);
   EXPECT_GT(totals.drains, 100);
   EXPECT_GT(totals.full_disks, 100);
-  EXPECT_GT(totals.store_away, 100);
+  EXPECT_GT(totals.store_away, 50);
   EXPECT_GT(totals.again, 50);
+}
+
+TEST(SimulationTest, WithoutACustodyLogTheSame) {
+  const Totals totals =
+      RunSeeds(2000, 200, {.seed = 0, .receipts = false, .disk_faults = true});
+  if (SeedFromEnvironment()) return;
+  EXPECT_GT(totals.kills, 50);
+  EXPECT_GT(totals.disk_faults, 100);
 }
 
 // Without crashes that would hide what a drain or a full disk leaves behind.

@@ -5,13 +5,18 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/log.h"
 #include "crypto/digest.h"
+#include "evidence/tile.h"
+#include "gateway/custody/statement.h"
 
 namespace schleuse::simulation {
 namespace {
 
 constexpr char kSpool[] = "/data/spool";
 constexpr char kStore[] = "/data/store";
+constexpr char kCustody[] = "/data/custody";
+constexpr char kKeys[] = "/data/keys";
 constexpr char kRoster[] = "/data/roster.textproto";
 
 // A world that has not come to rest by then never will.
@@ -58,16 +63,19 @@ std::string Outcome::Report() const {
 }
 
 struct World::Gateway {
-  explicit Gateway(World& world)
-      : spool(world.disk_, kSpool, world.random_),
+  Gateway(World& world, std::unique_ptr<CustodyLog> log)
+      : custody(std::move(log)),
+        spool(world.disk_, kSpool, world.random_),
         store(world.disk_, kStore,
               {.read_back = world.random_.Next() % 4 == 0}),
         intake(spool, store, *world.roster_, world.gateway_executor_,
                world.gateway_executor_, world.gateway_executor_, world.random_,
-               {.spool_reserve_bytes = 0,
+               {.custody = custody.get(),
+                .spool_reserve_bytes = 0,
                 .ack_every_bytes = 16 * 1024,
                 .ack_every = absl::Milliseconds(250),
                 .pause = absl::Seconds(2)}) {}
+  const std::unique_ptr<CustodyLog> custody;
   Spool spool;
   FileStore store;
   Intake intake;
@@ -92,6 +100,15 @@ struct World::Device : public client::UploadObserver {
     }
     stored = true;
     world.CheckStored(*this, "when the device heard Stored");
+    if (!world.plan_.receipts) return;
+    if (result.receipt_state != client::UploadResult::ReceiptState::kVerified) {
+      world.Broken(absl::StrCat(name.ToString(), " is done unverified"));
+    }
+    if (receipt && (receipt->statement != result.receipt->statement ||
+                    receipt->proof != result.receipt->proof)) {
+      world.Broken(absl::StrCat(name.ToString(), " got two receipts"));
+    }
+    receipt = result.receipt;
   }
 
   World& world;
@@ -103,6 +120,7 @@ struct World::Device : public client::UploadObserver {
   uint64_t acknowledged = 0;
   bool done = false;
   bool stored = false;
+  std::optional<client::Receipt> receipt;
   std::unique_ptr<Strand> strand;
   std::unique_ptr<FakeLink> link;
   std::unique_ptr<client::Upload> upload;
@@ -125,6 +143,16 @@ World::World(const Plan& plan)
   absl::StatusOr<Roster> roster = Roster::Load(disk_, kRoster);
   Must(roster.status());
   roster_ = std::make_unique<FixedRoster>(*std::move(roster));
+  if (plan.receipts) {
+    for (const char* directory : {kCustody, kKeys}) {
+      Must(MakeDirectories(disk_, directory));
+    }
+    Must(InitCustody(disk_, kCustody, kKeys, "sim.test/gw", 64 << 10));
+    absl::StatusOr<CustodyKeys> keys =
+        CustodyKeys::Load(disk_, kKeys, "sim.test/gw");
+    Must(keys.status());
+    keys_ = std::make_unique<const CustodyKeys>(*std::move(keys));
+  }
   network_.on_reply = [this](const RecordingName& name,
                              const client::Reply& reply) {
     OnReply(name, reply);
@@ -214,13 +242,33 @@ void World::Broken(const std::string& what) {
 }
 
 void World::StartGateway() {
-  gateway_ = std::make_unique<Gateway>(*this);
-  const absl::Status recovered = gateway_->intake.Recover();
+  absl::StatusOr<std::unique_ptr<CustodyLog>> log = nullptr;
+  if (plan_.receipts) {
+    CustodyOptions options;
+    options.reserve_bytes = 64 << 10;
+    options.segment_bytes = 4096;
+    options.clock_synchronised = [] { return true; };
+    options.on_fatal = [this](const absl::Status& why) {
+      if (!plan_.disk_faults && !disk_.power_was_cut()) {
+        Broken(absl::StrCat("the log ended: ", why.ToString()));
+      }
+      log_is_at_its_end_ = true;
+    };
+    log = CustodyLog::Open(disk_, kCustody, *keys_, gateway_executor_,
+                           gateway_executor_, random_, std::move(options));
+  }
+  absl::Status recovered = log.status();
+  if (recovered.ok()) {
+    gateway_ = std::make_unique<Gateway>(*this, *std::move(log));
+    recovered = gateway_->intake.Recover();
+  }
   // A gateway that cannot read its spool does not start; somebody tries again.
   if (!recovered.ok()) {
-    if (!plan_.disk_faults && !disk_.power_was_cut()) {
+    if (!plan_.disk_faults && !disk_is_full_ && !disk_.power_was_cut()) {
       Broken(absl::StrCat("recovery failed: ", recovered.ToString()));
     }
+    Log(Severity::kAlarm, "gateway refused to start",
+        {{"reason", recovered.ToString()}});
     return KillGateway();
   }
   network_.ConnectTo(&gateway_->intake);
@@ -228,6 +276,7 @@ void World::StartGateway() {
 
 void World::KillGateway() {
   drained_ = nullptr;
+  log_is_at_its_end_ = false;
   network_.GatewayDied();
   gateway_executor_.DropAll();
   gateway_.reset();
@@ -251,12 +300,15 @@ void World::StartDevice(Device& device) {
   absl::StatusOr<Principal> principal =
       Principal::Parse(device.principal, "sim.test");
   Must(principal.status());
+  std::vector<PinnedKeys> pinned;
+  if (plan_.receipts) pinned.push_back(keys_->pinned());
   device.link = std::make_unique<FakeLink>(network_, *principal, device.name,
                                            *device.strand);
   device.upload = std::make_unique<client::Upload>(
       device.name, client::Metadata{}, client::Priority::kNormal,
       client::UploadOptions{.chunk_bytes = 1 + device.random.Next() % 20'000,
-                            .early_bytes = device.random.Next() % (64 * 1024)},
+                            .early_bytes = device.random.Next() % (64 * 1024),
+                            .custody_keys = std::move(pinned)},
       device.source, *device.link, *device.strand, device_executor_,
       device.random, device);
   device.strand->Post([&device, upload = device.upload.get()] {
@@ -295,16 +347,66 @@ void World::CheckStored(const Device& device, const char* when) {
   const auto names = disk_.List(directory);
   // Looking may be what the power goes at; it is looked at again afterwards.
   if (disk_.power_was_cut()) return;
-  if (!names.ok() || names->size() != 1) {
+  std::vector<std::string> footage;
+  for (const std::string& name : names.value_or(std::vector<std::string>{})) {
+    if (absl::StartsWith(name, "recording.")) footage.push_back(name);
+  }
+  if (footage.size() != 1) {
     return Broken(
         absl::StrCat(device.name.ToString(), " is not stored once ", when));
   }
   const auto bytes =
-      ReadFile(disk_, JoinPath(directory, names->front()), 1 << 30);
+      ReadFile(disk_, JoinPath(directory, footage.front()), 1 << 30);
   if (disk_.power_was_cut()) return;
   if (!bytes.ok() || *bytes != device.bytes) {
     Broken(absl::StrCat(device.name.ToString(), " is stored with other bytes ",
                         when));
+  }
+}
+
+// Once all is quiet: what lies in the bundle is what every device was given.
+void World::CheckReceipt(const Device& device) {
+  const Looking looking(*this);
+  const std::string directory =
+      absl::StrCat(kStore, "/", device.name.ToString());
+  const auto read = [&](absl::string_view name) {
+    return ReadFile(disk_, JoinPath(directory, name), 1 << 20)
+        .value_or("(none)");
+  };
+  if (read("statement.json") != device.receipt->statement ||
+      read("receipt.tlog-proof") != device.receipt->proof) {
+    Broken(absl::StrCat(device.name.ToString(),
+                        ": its bundle has another receipt than was given"));
+  }
+}
+
+// One Stored for each recording, however often the gateway died.
+void World::CheckLog() {
+  const Looking looking(*this);
+  const std::string log = absl::StrCat(kCustody, "/2023");
+  const auto checkpoint = OpenCheckpoint(
+      ReadFile(disk_, JoinPath(log, "checkpoint"), 1 << 20).value_or(""),
+      keys_->pinned());
+  if (!checkpoint.ok()) return Broken("the log is not published");
+  std::map<std::string, int> stored;
+  for (uint64_t number = 0; number * kTileWidth < checkpoint->size; ++number) {
+    const uint64_t width = TileWidthAt(checkpoint->size, number);
+    const auto entries = DecodeEntries(
+        ReadFile(disk_, JoinPath(log, EntriesPath(number, width)), 64 << 20)
+            .value_or(""),
+        width);
+    if (!entries.ok()) return Broken("entries of the log are missing");
+    for (const std::string& entry : *entries) {
+      const auto read = statement::ReadBack(entry);
+      if (!read.ok()) return Broken("an entry is no statement");
+      if (read->stored) ++stored[read->stored->name.ToString()];
+    }
+  }
+  for (const auto& device : devices_) {
+    if (const int times = stored[device->name.ToString()]; times != 1) {
+      Broken(absl::StrCat(device->name.ToString(), " was stated ", times,
+                          " times"));
+    }
   }
 }
 
@@ -424,6 +526,12 @@ void World::Settle() {
   }
   for (const auto& device : devices_) CheckStored(*device, "at the end");
   CheckSpoolIsEmpty();
+  if (!plan_.receipts) return;
+  gateway_executor_.Advance(absl::Seconds(2));  // it is published by then
+  for (int i = 0; i < kStepsMax && RunOne(); ++i) {
+  }
+  for (const auto& device : devices_) CheckReceipt(*device);
+  CheckLog();
 }
 
 Outcome World::Run() {
@@ -439,6 +547,7 @@ Outcome World::Run() {
     } else if (drained_ != nullptr && gateway_executor_.Now() > drain_until_) {
       Broken("the gateway does not stop");
     }
+    if (log_is_at_its_end_) KillGateway();
     if (disk_.power_was_cut()) RestartAfterPowerCut();
     if (gateway_ == nullptr) StartGateway();
     Misfortune();

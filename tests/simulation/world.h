@@ -1,7 +1,9 @@
 // Gateway, devices, disk, network and time in one process and one thread, all
-// decided by a seed: the real transfer, spool, file store and uploader on fake
-// disk, clock and link. It breaks what a seed says and checks, after every
-// step, what must never happen (ARCHITECTURE.md, Promises).
+// decided by a seed: the real transfer, spool, file store, custody log and
+// uploader on fake disk, clock and link. It breaks what a seed says and checks,
+// after every step, what must never happen (ARCHITECTURE.md, Promises). The
+// log's keys and its ECDSA signatures are not the seed's: lengths may differ by
+// a byte or two from run to run.
 #ifndef SCHLEUSE_TESTS_SIMULATION_WORLD_H_
 #define SCHLEUSE_TESTS_SIMULATION_WORLD_H_
 
@@ -18,6 +20,8 @@
 #include "client/uploader/upload.h"
 #include "disk/fake_disk.h"
 #include "gateway/access/roster_source.h"
+#include "gateway/custody/custody_log.h"
+#include "gateway/custody/keys.h"
 #include "gateway/spool/spool.h"
 #include "gateway/store/file_store.h"
 #include "gateway/transfer/intake.h"
@@ -27,6 +31,9 @@ namespace schleuse::simulation {
 
 struct Plan {
   uint64_t seed;
+  // The gateway keeps a custody log, and devices erase on a verified receipt
+  // alone.
+  bool receipts = true;
   // What may go wrong. Without disk faults a promise more is checked: what was
   // acknowledged is never asked for again.
   bool disk_faults = false;
@@ -98,6 +105,8 @@ class World {
   void Broken(const std::string& what);
   void CheckStored(const Device& device, const char* when);
   void CheckSpoolIsEmpty();
+  void CheckReceipt(const Device& device);
+  void CheckLog();
   void OnReply(const RecordingName& name, const client::Reply& reply);
 
   const Plan plan_;
@@ -106,12 +115,14 @@ class World {
   FakeExecutor gateway_executor_;
   FakeExecutor device_executor_;
   FakeExecutor network_executor_;
+  std::unique_ptr<const CustodyKeys> keys_;
   std::unique_ptr<RosterSource> roster_;
   Network network_;
   std::unique_ptr<Gateway> gateway_;
   std::vector<std::unique_ptr<Device>> devices_;
   Outcome outcome_;
   bool misfortunes_ = true;
+  bool log_is_at_its_end_ = false;  // the process says so and exits
   bool disk_is_full_ = false;
   bool store_is_away_ = false;
   bool looking_ = false;
