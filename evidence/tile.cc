@@ -9,7 +9,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "base/status.h"
 #include "evidence/decimal.h"
+#include "evidence/merkle.h"
 
 namespace schleuse {
 namespace {
@@ -102,6 +104,40 @@ absl::StatusOr<TileName> ParseTilePath(absl::string_view path) {
 uint64_t TileWidthAt(uint64_t size, uint64_t number) {
   if (size / kTileWidth > number) return kTileWidth;
   return size / kTileWidth == number ? size % kTileWidth : 0;
+}
+
+NodePlace PlaceOfNode(uint64_t size, int level, uint64_t index) {
+  constexpr int kTileLog2 = 8;
+  const int tile_level = level / kTileLog2;
+  const uint64_t count = uint64_t{1} << (level % kTileLog2);
+  const uint64_t begin = index * count;
+  const uint64_t number = begin / kTileWidth;
+  return {
+      .tile = {.level = tile_level,
+               .number = number,
+               .width = TileWidthAt(size >> (tile_level * kTileLog2), number)},
+      .first = begin % kTileWidth,
+      .count = count};
+}
+
+absl::StatusOr<Digest> NodeInTile(absl::string_view tile,
+                                  const NodePlace& place) {
+  if (tile.size() < (place.first + place.count) * Digest::kBytes) {
+    return absl::DataLossError("the tile is too short");
+  }
+  std::vector<Digest> row;
+  for (uint64_t i = 0; i < place.count; ++i) {
+    ASSIGN_OR_RETURN(const Digest hash,
+                     Digest::FromBytes(tile.substr(
+                         (place.first + i) * Digest::kBytes, Digest::kBytes)));
+    row.push_back(hash);
+  }
+  for (; row.size() > 1; row.resize(row.size() / 2, row.front())) {
+    for (size_t i = 0; i < row.size() / 2; ++i) {
+      row[i] = NodeHash(row[2 * i], row[2 * i + 1]);
+    }
+  }
+  return row.front();
 }
 
 absl::StatusOr<std::string> EncodeEntries(

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "crypto/digest.h"
 
 namespace schleuse {
 
@@ -44,6 +45,19 @@ absl::StatusOr<TileName> ParseTilePath(absl::string_view path);
 // How many entries, or hashes of level L for size / 256^L, the tile `number`
 // has in a tree of `size`; 0 if there is none.
 uint64_t TileWidthAt(uint64_t size, uint64_t number);
+
+// Where the full subtree of 2^level leaves with number `index` is found in a
+// tree of `size` leaves: it covers `count` hashes of a tile, from `first` on.
+struct NodePlace {
+  TileName tile;
+  uint64_t first;
+  uint64_t count;
+};
+NodePlace PlaceOfNode(uint64_t size, int level, uint64_t index);
+// The hash of that subtree, out of the tile's bytes.
+//   DataLoss  the tile is too short
+absl::StatusOr<Digest> NodeInTile(absl::string_view tile,
+                                  const NodePlace& place);
 
 //   InvalidArgument  an entry is longer than kEntryBytesMax
 absl::StatusOr<std::string> EncodeEntries(

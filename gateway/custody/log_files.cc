@@ -164,32 +164,15 @@ absl::StatusOr<RightEdge> LogFiles::ReadEdge(uint64_t size) const {
 
 absl::StatusOr<Digest> LogFiles::ReadNode(uint64_t size, int level,
                                           uint64_t index) const {
-  const int tile_level = level / RightEdge::kTileLog2;
-  const uint64_t count = uint64_t{1} << (level % RightEdge::kTileLog2);
-  const uint64_t begin = index * count;
-  const uint64_t hashes = size >> (tile_level * RightEdge::kTileLog2);
-  const uint64_t number = begin / kTileWidth;
+  const NodePlace place = PlaceOfNode(size, level, index);
   const std::string path =
-      TilePath(tile_level, number, TileWidthAt(hashes, number));
+      TilePath(place.tile.level, place.tile.number, place.tile.width);
   ASSIGN_OR_RETURN(const std::string tile, ReadOwn(path));
-  const uint64_t from = begin % kTileWidth;
-  if (tile.size() < (from + count) * Digest::kBytes) {
-    return Damaged(JoinPath(directory_, path), "is too short");
+  const absl::StatusOr<Digest> node = NodeInTile(tile, place);
+  if (!node.ok()) {
+    return Damaged(JoinPath(directory_, path), node.status().message());
   }
-  std::vector<Digest> row;
-  for (uint64_t i = from; i < from + count; ++i) {
-    ASSIGN_OR_RETURN(const Digest hash,
-                     Digest::FromBytes(absl::string_view(tile).substr(
-                         i * Digest::kBytes, Digest::kBytes)));
-    row.push_back(hash);
-  }
-  while (row.size() > 1) {
-    for (size_t i = 0; i < row.size() / 2; ++i) {
-      row[i] = NodeHash(row[2 * i], row[2 * i + 1]);
-    }
-    row.erase(row.begin() + static_cast<ptrdiff_t>(row.size() / 2), row.end());
-  }
-  return row.front();
+  return node;
 }
 
 absl::StatusOr<std::vector<std::string>> LogFiles::ReadEntries(
