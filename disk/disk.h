@@ -131,6 +131,12 @@ class Disk {
   // changes are on the disk, and a later OK does not change that: make each of
   // them anew.
   virtual absl::Status SyncDirectory(absl::string_view path) = 0;
+  // Makes durable whatever was written, and every name that was changed, on the
+  // file system that holds `path` (syncfs): one sync for many small files.
+  // Unavailable: nothing was tried. After any other error nobody knows what of
+  // it is on the disk: make each change anew. Whoever syncs files and
+  // directories of his own hears of it there.
+  virtual absl::Status SyncFileSystem(absl::string_view path) = 0;
   // The names in `path`, sorted, without "." and "..".
   virtual absl::StatusOr<std::vector<std::string>> List(
       absl::string_view path) const = 0;

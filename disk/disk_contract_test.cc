@@ -482,6 +482,15 @@ TEST_P(DiskContractTest, RemoveTakesNoDirectory) {
   EXPECT_THAT(Names(), ElementsAre("d"));
 }
 
+TEST_P(DiskContractTest, SyncFileSystemWantsSomethingThatIsThere) {
+  Put("f", "x");
+  EXPECT_OK(disk_.SyncFileSystem(candidate_->directory()));
+  EXPECT_OK(disk_.SyncFileSystem(Path("f")));
+  EXPECT_THAT(disk_.SyncFileSystem(Path("none")),
+              StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(Names(), ElementsAre("f"));
+}
+
 // --- directories ---
 
 TEST_P(DiskContractTest, MakeDirectoryMakesOne) {

@@ -189,6 +189,8 @@ struct FakeDisk::State {
   // After a power cut: `directory` and all below it.
   void Restore(DirectoryNode& directory, Luck luck)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+  // `directory` and all below it.
+  void SettleAll(DirectoryNode& directory) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
   Mutex mutex;
   SeededRandom random ABSL_GUARDED_BY(mutex);
@@ -216,7 +218,10 @@ FakeDisk::State::Verdict FakeDisk::State::Begin(Kind kind,
     power = false;
     return {no_power, /*happens=*/Coin(), /*cut=*/true};
   }
-  if (kind == Kind::kSync || kind == Kind::kSyncDirectory) ++syncs;
+  if (kind == Kind::kSync || kind == Kind::kSyncDirectory ||
+      kind == Kind::kSyncFileSystem) {
+    ++syncs;
+  }
   if (fault) {
     absl::Status failure = fault({kind, std::string(path), operations});
     if (!failure.ok()) {
@@ -471,6 +476,17 @@ void FakeDisk::State::Restore(DirectoryNode& directory, Luck luck) {
       Restore(*entry.directory, luck);
     } else if (!entry.file->pending.empty()) {
       Settle(*entry.file, luck);
+    }
+  }
+}
+
+void FakeDisk::State::SettleAll(DirectoryNode& directory) {
+  Settle(directory, Luck::kEverything);
+  for (const auto& [name, entry] : directory.entries) {
+    if (entry.directory != nullptr) {
+      SettleAll(*entry.directory);
+    } else {
+      Settle(*entry.file, Luck::kEverything);
     }
   }
 }
@@ -744,6 +760,16 @@ absl::Status FakeDisk::SyncDirectory(absl::string_view path) {
                                                     : state_->DrawLuck());
   }
   return verdict.Answer(directory.status());
+}
+
+absl::Status FakeDisk::SyncFileSystem(absl::string_view path) {
+  MutexLock lock(state_->mutex);
+  const State::Verdict verdict = state_->Begin(Kind::kSyncFileSystem, path);
+  const absl::StatusOr<Entry> entry = state_->Find("sync file system", path);
+  if (entry.ok() && verdict.happens && !verdict.cut) {
+    state_->SettleAll(*state_->root);
+  }
+  return verdict.Answer(entry.status());
 }
 
 absl::StatusOr<std::vector<std::string>> FakeDisk::List(

@@ -34,6 +34,7 @@ struct DiskOperation {
     kMakeDirectory,
     kRemoveDirectory,
     kSyncDirectory,
+    kSyncFileSystem,
     kList,
     kStat,
     kFreeBytes,
@@ -59,6 +60,7 @@ struct DiskOperation {
 //   (remove it, then link it) is a new change, which can become durable. Only
 //   an Unavailable one has tried nothing, as disk.h says: that is also how a
 //   process that is dead syncs.
+//   A SyncFileSystem that is made to fail leaves all as it was.
 // - Open files die with the power: every later call on them fails.
 class FakeDisk final : public Disk {
  public:
@@ -93,7 +95,7 @@ class FakeDisk final : public Disk {
 
   // --- looking ---
   int operations() const;  // so far
-  int syncs() const;       // Sync and SyncDirectory, so far
+  int syncs() const;       // of all kinds, so far
 
   absl::StatusOr<std::unique_ptr<File>> Create(absl::string_view path) override;
   absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view path) override;
@@ -105,6 +107,7 @@ class FakeDisk final : public Disk {
   absl::Status MakeDirectory(absl::string_view path) override;
   absl::Status RemoveDirectory(absl::string_view path) override;
   absl::Status SyncDirectory(absl::string_view path) override;
+  absl::Status SyncFileSystem(absl::string_view path) override;
   absl::StatusOr<std::vector<std::string>> List(
       absl::string_view path) const override;
   absl::StatusOr<FileInfo> Stat(absl::string_view path) const override;

@@ -327,6 +327,16 @@ absl::Status PosixDisk::SyncDirectory(absl::string_view path) {
   return absl::OkStatus();
 }
 
+absl::Status PosixDisk::SyncFileSystem(absl::string_view path) {
+  ASSIGN_OR_RETURN(const Descriptor any,
+                   OpenDescriptor("sync file system", path, O_RDONLY));
+  // Reports errors of writing back since Linux 5.8.
+  if (Retry([&] { return syncfs(any.get()); }) != 0) {
+    return SyncError(errno, "sync file system", path);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> PosixDisk::List(
     absl::string_view path) const {
   RETURN_IF_ERROR(CheckPath("list", path));

@@ -18,6 +18,7 @@ class PosixDisk final : public Disk {
   absl::Status MakeDirectory(absl::string_view path) override;
   absl::Status RemoveDirectory(absl::string_view path) override;
   absl::Status SyncDirectory(absl::string_view path) override;
+  absl::Status SyncFileSystem(absl::string_view path) override;
   absl::StatusOr<std::vector<std::string>> List(
       absl::string_view path) const override;
   absl::StatusOr<FileInfo> Stat(absl::string_view path) const override;

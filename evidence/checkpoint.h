@@ -11,6 +11,7 @@
 #define SCHLEUSE_EVIDENCE_CHECKPOINT_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,9 @@ struct Origin {
 };
 
 // The keys of one gateway, known from elsewhere. They sign under the names of
-// its origins, so that the turn of a year breaks nothing.
+// its origins, so that the turn of a year breaks nothing. Copies share what
+// OpenCheckpoint has lately found good, since all receipts of a batch end in
+// the same checkpoint. Safe to use from many threads.
 class PinnedKeys {
  public:
   // One verifier key a line, whose name is the gateway's; empty lines and those
@@ -71,11 +74,14 @@ class PinnedKeys {
   absl::StatusOr<std::vector<NoteVerifier>> For(const Origin& origin) const;
 
  private:
-  PinnedKeys(std::string gateway, std::vector<PublicKey> keys)
-      : gateway_(std::move(gateway)), keys_(std::move(keys)) {}
+  friend absl::StatusOr<Checkpoint> OpenCheckpoint(absl::string_view note,
+                                                   const PinnedKeys& pinned);
+  class GoodNotes;
+  PinnedKeys(std::string gateway, std::vector<PublicKey> keys);
 
   std::string gateway_;
   std::vector<PublicKey> keys_;
+  std::shared_ptr<GoodNotes> good_;
 };
 
 // Takes a signed checkpoint apart. All pinned keys must have signed it, and its

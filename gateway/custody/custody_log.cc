@@ -18,13 +18,17 @@
 namespace schleuse {
 namespace {
 
+// A batch that ended so lately means that there are many who wait.
+constexpr absl::Duration kBusy = absl::Milliseconds(5);
 // Of one batch, far below what a record of the write-ahead log may hold.
 constexpr size_t kBatchBytesMax = 1 << 20;
 
 std::string Nonce(Random& random) {
   std::string bytes;
-  for (int i = 0; i < 8; ++i) {
-    AppendU32(bytes, static_cast<uint32_t>(random.Next()));
+  for (int i = 0; i < 4; ++i) {
+    const uint64_t word = random.Next();
+    AppendU32(bytes, static_cast<uint32_t>(word));
+    AppendU32(bytes, static_cast<uint32_t>(word >> 32));
   }
   return bytes;
 }
@@ -89,14 +93,41 @@ void FileCustodyLog::Append(statement::Event event, Importance importance,
     MutexLock lock(mutex_);
     if (stopped_) return;
     if (waiting_.size() < options_.waiting_max) {
+      const bool somebody_waits = done != nullptr;
       waiting_.push_back({std::move(event), importance, std::move(done)});
-      if (std::exchange(running_, true)) return;
-      executor_.Post([self = shared_from_this()] { self->Run(); });
-      return;
+      if (running_) return;
+      return RunAfter(somebody_waits ? Company() : options_.gather);
     }
   }
   if (done) {
     done(absl::ResourceExhaustedError("too many statements wait"));
+  }
+}
+
+// How long to wait for others: not at all, unless they came of late. Signing
+// and syncing cost as much for one as for many.
+absl::Duration FileCustodyLog::Company() const {
+  return clock_.Now() - ran_at_ < kBusy ? options_.gather_awaited
+                                        : absl::ZeroDuration();
+}
+
+void FileCustodyLog::RunAfter(absl::Duration delay) {
+  const absl::Time due = clock_.Now() + delay;
+  if (due >= gathered_at_) return;
+  gathered_at_ = due;
+  Task task = [self = shared_from_this()] {
+    {
+      MutexLock lock(self->mutex_);
+      self->gathered_at_ = absl::InfiniteFuture();
+      if (self->running_ || self->stopped_ || self->waiting_.empty()) return;
+      self->running_ = true;
+    }
+    self->Run();
+  };
+  if (delay <= absl::ZeroDuration()) {
+    executor_.Post(std::move(task));
+  } else {
+    executor_.PostAfter(delay, std::move(task));
   }
 }
 
@@ -112,8 +143,11 @@ void FileCustodyLog::Run() {
   }
   if (!status.ok()) return Stop(status);
   MutexLock lock(mutex_);
-  running_ = !waiting_.empty();
-  if (running_) executor_.Post([self = shared_from_this()] { self->Run(); });
+  ran_at_ = clock_.Now();
+  running_ = false;
+  if (waiting_.empty()) return;
+  RunAfter(waiting_.size() >= options_.batch_max ? absl::ZeroDuration()
+                                                 : Company());
 }
 
 std::vector<FileCustodyLog::Waiting> FileCustodyLog::Take() {
@@ -179,31 +213,29 @@ absl::Status FileCustodyLog::Commit(std::vector<Pending> all) {
       bytes += all[from].bytes.size();
       batch.push_back(std::move(all[from++]));
     }
-    State state = [&] {
-      MutexLock lock(mutex_);
-      return State{.origin = state_.origin, .edge = state_.edge};
-    }();
-    RightEdge edge;
-    std::string checkpoint;
-    RETURN_IF_ERROR(WriteBatch(batch, state, edge, checkpoint));
+    Written written;
+    RETURN_IF_ERROR(WriteBatch(batch, written));
     if (batch.empty()) continue;
+    auto& [origin, edge, checkpoint] = written;
     const std::vector<std::string> receipts =
         ReceiptsOf(batch, edge, checkpoint);
-    const std::string origin = state.origin.ToString();
-    const uint64_t first = state.edge.size();
+    const uint64_t end = edge.size();
+    const uint64_t first = end - batch.size();
     {
       MutexLock lock(mutex_);
-      state_.edge = edge;
+      // What was published meanwhile needs no place here.
+      edge.Trim(state_.published);
+      state_.edge = std::move(edge);
       state_.checkpoint = checkpoint;
       Segment& segment = segments_[wal_.segment()];
       segment.origin = origin;
-      segment.end = edge.size();
+      segment.end = end;
       for (size_t i = 0; i < batch.size(); ++i) {
         state_.entries.push_back(batch[i].bytes);
         if (!batch[i].stored) continue;
         Keep(*batch[i].stored, {.origin = origin,
                                 .index = first + i,
-                                .tree_size = edge.size(),
+                                .tree_size = end,
                                 .statement = batch[i].bytes,
                                 .checkpoint = checkpoint,
                                 .receipt = receipts[i],
@@ -224,8 +256,7 @@ absl::Status FileCustodyLog::Commit(std::vector<Pending> all) {
 }
 
 absl::Status FileCustodyLog::WriteBatch(std::vector<Pending>& batch,
-                                        const State& state, RightEdge& edge,
-                                        std::string& checkpoint) {
+                                        Written& written) {
   const auto released = [this] {
     MutexLock lock(mutex_);
     return reserve_released_;
@@ -234,18 +265,23 @@ absl::Status FileCustodyLog::WriteBatch(std::vector<Pending>& batch,
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (released()) RefuseAll(batch, /*but_the_important=*/true);
     if (batch.empty()) return absl::OkStatus();
-    edge = state.edge;
-    Batch written = {.origin = state.origin.ToString(),
-                     .first_index = edge.size(),
-                     .entries = {},
-                     .checkpoint = {}};
+    {
+      MutexLock lock(mutex_);
+      written.origin = state_.origin.ToString();
+      written.edge = state_.edge;
+    }
+    RightEdge& edge = written.edge;
+    Batch record = {.origin = written.origin,
+                    .first_index = edge.size(),
+                    .entries = {},
+                    .checkpoint = {}};
     for (const Pending& pending : batch) {
       edge.Append(LeafHash(pending.bytes));
-      written.entries.push_back(pending.bytes);
+      record.entries.push_back(pending.bytes);
     }
-    written.checkpoint = checkpoint = keys_.Sign(
+    record.checkpoint = written.checkpoint = keys_.Sign(
         {.origin = written.origin, .size = edge.size(), .root = edge.Root()});
-    const absl::Status status = AppendToWal(written);
+    const absl::Status status = AppendToWal(record);
     if (!absl::IsResourceExhausted(status)) return status;
     Log(Severity::kAlarm, "custody: the disk is full",
         {{"reason", status.message()},

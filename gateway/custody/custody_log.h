@@ -51,6 +51,10 @@ struct CustodyOptions {
   // A segment of the write-ahead log that has grown so far is followed by
   // another.
   uint64_t segment_bytes = 8 << 20;
+  // How long a statement that nobody waits for may wait for others; and one
+  // that somebody waits for, while there are many.
+  absl::Duration gather = absl::Milliseconds(50);
+  absl::Duration gather_awaited = absl::Milliseconds(2);
   // Statements that may wait; and of one batch.
   size_t waiting_max = 20'000;
   size_t batch_max = 512;

@@ -72,6 +72,7 @@ class House {
     CustodyOptions options;
     options.reserve_bytes = kReserveBytes;
     options.segment_bytes = segment_bytes;
+    options.gather_awaited = gather_awaited;
     options.clock_synchronised = [this] { return synchronised; };
     options.on_fatal = [this](const absl::Status& why) {
       fatal.push_back(why);
@@ -132,6 +133,7 @@ class House {
   SeededRandom random;
   bool synchronised = true;
   uint64_t segment_bytes = 8 << 20;
+  absl::Duration gather_awaited;
   std::vector<absl::Status> fatal;
   std::vector<Logged> told;
   std::vector<absl::Status> refused;
@@ -246,6 +248,44 @@ TEST(CustodyLogTest, ManyWaitersShareOneSync) {
   EXPECT_THAT(house.told, SizeIs(100));
   house.Publish();
   ExpectTold(house, "2026");
+}
+
+TEST(CustodyLogTest, WhoComesRightBehindABatchWaitsForCompany) {
+  House house;
+  house.gather_awaited = absl::Milliseconds(2);
+  ASSERT_OK(house.Open());
+  house.executor.Advance(absl::Seconds(1));
+  house.executor.RunReady();
+  house.AppendAndRun(StoredOf(0));
+  EXPECT_EQ(house.told.size(), 1u);  // nobody had come for a while
+  const int syncs = house.disk.syncs();
+  house.AppendAndRun(StoredOf(1));
+  house.AppendAndRun(StoredOf(2));
+  EXPECT_EQ(house.told.size(), 1u);
+  house.executor.Advance(absl::Milliseconds(2));
+  house.executor.RunReady();
+  EXPECT_EQ(house.told.size(), 3u);
+  EXPECT_EQ(house.disk.syncs(), syncs + 1);
+}
+
+TEST(CustodyLogTest, AStatementThatNobodyWaitsForNeedsNoSyncOfItsOwn) {
+  House house;
+  ASSERT_OK(house.Open());
+  const int syncs = house.disk.syncs();
+  house.log->Append(statement::GatewayStopped{}, Importance::kOrdinary,
+                    nullptr);
+  house.executor.RunReady();
+  EXPECT_EQ(house.disk.syncs(), syncs);
+  // It goes with the next one that somebody waits for, and before it ...
+  house.AppendAndRun(StoredOf(0));
+  EXPECT_EQ(house.disk.syncs(), syncs + 1);
+  EXPECT_EQ(house.told.back().index, 2u);
+  // ... or alone, a moment later.
+  house.log->Append(statement::GatewayStopped{}, Importance::kOrdinary,
+                    nullptr);
+  house.executor.Advance(absl::Milliseconds(50));
+  house.executor.RunReady();
+  EXPECT_EQ(house.disk.syncs(), syncs + 2);
 }
 
 TEST(CustodyLogTest, LongLogsArePublishedInFullAndPartialTiles) {

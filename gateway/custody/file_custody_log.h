@@ -77,6 +77,12 @@ class FileCustodyLog final
     uint64_t end;  // of its last batch
     int kept = 0;  // statements of it that are kept
   };
+  // The log behind a batch, durable and not yet told.
+  struct Written {
+    std::string origin;
+    RightEdge edge;
+    std::string checkpoint;
+  };
   // What recovery found of one log.
   struct Found {
     State state;
@@ -87,11 +93,12 @@ class FileCustodyLog final
 
   // --- the sequencer: one task at a time ---
   void Run();
+  void RunAfter(absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Duration Company() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Waiting> Take();
   absl::Status Commit(std::vector<Pending> batch);
   // Writes and syncs; what does not fit on a full disk is told so and goes.
-  absl::Status WriteBatch(std::vector<Pending>& batch, const State& state,
-                          RightEdge& edge, std::string& checkpoint);
+  absl::Status WriteBatch(std::vector<Pending>& batch, Written& written);
   absl::Status AppendToWal(const Batch& batch);
   void RefuseAll(std::vector<Pending>& batch, bool but_the_important);
   std::vector<std::string> ReceiptsOf(const std::vector<Pending>& batch,
@@ -145,6 +152,9 @@ class FileCustodyLog final
   mutable Mutex mutex_;
   std::deque<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
+  // When tasks to begin a batch are due; the infinite future: none is.
+  absl::Time gathered_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  absl::Time ran_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool publish_set_ ABSL_GUARDED_BY(mutex_) = false;
   bool reserve_released_ ABSL_GUARDED_BY(mutex_) = false;

@@ -8,31 +8,24 @@
 #include "evidence/merkle.h"
 
 namespace schleuse {
-namespace {
 
-// The root above a power of two of hashes.
-Digest Combine(const std::deque<Digest>& hashes, uint64_t begin,
-               uint64_t count) {
-  if (count == 1) return hashes[begin];
-  return NodeHash(Combine(hashes, begin, count / 2),
-                  Combine(hashes, begin + count / 2, count / 2));
+std::optional<Digest> RightEdge::Level::Append(const Digest& hash) {
+  rows[0].push_back(hash);
+  // Whatever subtrees this one completes.
+  for (size_t i = 0; i + 1 < rows.size() && rows[i].size() % 2 == 0; ++i) {
+    rows[i + 1].push_back(NodeHash(rows[i].end()[-2], rows[i].end()[-1]));
+  }
+  if (rows[0].size() % kTileHashes != 0) return std::nullopt;
+  return NodeHash(rows.back().end()[-2], rows.back().end()[-1]);
 }
-
-}  // namespace
 
 void RightEdge::Append(const Digest& leaf) {
-  AppendAt(0, leaf);
   ++size_;
-}
-
-void RightEdge::AppendAt(size_t level, const Digest& hash) {
-  if (levels_.size() == level) levels_.emplace_back();
-  Level& at = levels_[level];
-  at.hashes.push_back(hash);
-  if ((at.first + at.hashes.size()) % kTileHashes != 0) return;
-  AppendAt(level + 1,
-           Combine(levels_[level].hashes,
-                   levels_[level].hashes.size() - kTileHashes, kTileHashes));
+  std::optional<Digest> hash = leaf;
+  for (size_t level = 0; hash; ++level) {
+    if (levels_.size() == level) levels_.emplace_back();
+    hash = levels_[level].Append(*hash);
+  }
 }
 
 Digest RightEdge::Root() const {
@@ -50,12 +43,13 @@ Digest RightEdge::Root() const {
 
 absl::StatusOr<Digest> RightEdge::Node(int level, uint64_t index) const {
   const auto tile_level = static_cast<size_t>(level / kTileLog2);
-  const uint64_t count = uint64_t{1} << (level % kTileLog2);
-  const uint64_t begin = index * count;
   if (tile_level < levels_.size()) {
     const Level& at = levels_[tile_level];
-    if (begin >= at.first && begin + count <= at.first + at.hashes.size()) {
-      return Combine(at.hashes, begin - at.first, count);
+    const int row_number = level % kTileLog2;
+    const auto& row = at.rows[static_cast<size_t>(row_number)];
+    const uint64_t first = at.first >> row_number;
+    if (index >= first && index - first < row.size()) {
+      return row[index - first];
     }
   }
   return absl::NotFoundError(
@@ -63,8 +57,7 @@ absl::StatusOr<Digest> RightEdge::Node(int level, uint64_t index) const {
 }
 
 uint64_t RightEdge::HashesAt(int level) const {
-  const Level& at = levels_[static_cast<size_t>(level)];
-  return at.first + at.hashes.size();
+  return levels_[static_cast<size_t>(level)].end();
 }
 
 absl::StatusOr<std::string> RightEdge::Tile(int level, uint64_t number,
@@ -81,10 +74,14 @@ absl::StatusOr<std::string> RightEdge::Tile(int level, uint64_t number,
 void RightEdge::Trim(uint64_t published) {
   for (size_t level = 0; level < levels_.size(); ++level) {
     Level& at = levels_[level];
-    const uint64_t full = published / kTileHashes * kTileHashes;
-    while (at.first < full && !at.hashes.empty()) {
-      at.hashes.pop_front();
-      ++at.first;
+    const uint64_t full =
+        std::min(published / kTileHashes, at.end() / kTileHashes) * kTileHashes;
+    if (full > at.first) {
+      for (size_t i = 0; i < at.rows.size(); ++i) {
+        const auto gone = static_cast<ptrdiff_t>((full - at.first) >> i);
+        at.rows[i].erase(at.rows[i].begin(), at.rows[i].begin() + gone);
+      }
+      at.first = full;
     }
     published /= kTileHashes;
   }
@@ -110,7 +107,7 @@ absl::StatusOr<RightEdge> RightEdge::Restore(
       ASSIGN_OR_RETURN(
           const Digest hash,
           Digest::FromBytes(tile.substr(i * Digest::kBytes, Digest::kBytes)));
-      at.hashes.push_back(hash);
+      at.Append(hash);
     }
   }
   return edge;

@@ -5,8 +5,9 @@
 #ifndef SCHLEUSE_GATEWAY_CUSTODY_RIGHT_EDGE_H_
 #define SCHLEUSE_GATEWAY_CUSTODY_RIGHT_EDGE_H_
 
+#include <array>
 #include <cstdint>
-#include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,13 @@ class RightEdge {
  private:
   struct Level {
     uint64_t first = 0;  // number of the first hash kept, a multiple of 256
-    std::deque<Digest> hashes;
+    // rows[i]: of the full subtrees of 2^i such hashes, from the one with
+    // number `first` >> i on; so that no proof hashes anything twice.
+    std::array<std::vector<Digest>, kTileLog2> rows;
+
+    uint64_t end() const { return first + rows[0].size(); }
+    // Returns the hash of a tile that is full now.
+    std::optional<Digest> Append(const Digest& hash);
   };
 
   void AppendAt(size_t level, const Digest& hash);

@@ -47,6 +47,15 @@ absl::Status NotOursToMakeAnew(absl::string_view location) {
                    "anew: check the disk, copy the file, restart"));
 }
 
+std::vector<std::pair<absl::string_view, absl::string_view>> FilesOf(
+    const Proof& proof) {
+  return {{kStatement, proof.statement}, {kReceipt, proof.receipt}};
+}
+
+std::string DraftOf(absl::string_view path) {
+  return absl::StrCat(path, ".new");
+}
+
 }  // namespace
 
 class FileStore::Names {
@@ -381,35 +390,59 @@ absl::Status FileStore::Keep(const Bundle& bundle) {
   return kept;
 }
 
-absl::Status FileStore::Lay(const Bundle& bundle, const Proof& proof) {
-  const std::string directory = ParentOf(bundle.location);
-  const Names names(*this, directory);
-  const std::pair<absl::string_view, const std::string&> files[] = {
-      {kStatement, proof.statement}, {kReceipt, proof.receipt}};
-  for (const auto& [name, bytes] : files) {
-    RETURN_IF_ERROR(LayFile(JoinPath(directory, name), bytes));
+// All bytes are durable before the first of them gets its name.
+std::vector<absl::Status> FileStore::Lay(absl::Span<const Laying> layings) {
+  std::vector<absl::Status> results;
+  for (const Laying& laying : layings) results.push_back(Draft(laying));
+  SyncFor(results);
+  for (size_t i = 0; i < layings.size(); ++i) {
+    if (results[i].ok()) results[i] = NameDrafts(layings[i]);
   }
-  return disk_.SyncDirectory(directory);
+  SyncFor(results);
+  return results;
 }
 
-absl::Status FileStore::LayFile(const std::string& path,
-                                const std::string& bytes) {
-  const absl::StatusOr<std::string> held =
-      ReadFile(disk_, path, kProofBytesMax);
-  if (held.ok() && *held != bytes) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(path, " holds something else"));
+// One sync for all that went well so far.
+void FileStore::SyncFor(std::vector<absl::Status>& results) {
+  const bool any = std::any_of(results.begin(), results.end(),
+                               [](const absl::Status& s) { return s.ok(); });
+  if (!any) return;
+  const absl::Status synced = disk_.SyncFileSystem(root_);
+  for (absl::Status& result : results) result.Update(synced);
+}
+
+absl::Status FileStore::Draft(const Laying& laying) {
+  const std::string directory = ParentOf(laying.bundle.location);
+  for (const auto& [name, bytes] : FilesOf(laying.proof)) {
+    const std::string path = JoinPath(directory, name);
+    const absl::StatusOr<std::string> held =
+        ReadFile(disk_, path, kProofBytesMax);
+    if (held.ok() && *held != bytes) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(path, " holds something else"));
+    }
+    if (!held.ok() && !absl::IsNotFound(held.status())) return held.status();
+    // Found alike it may come from a process that died before its sync, or
+    // whose sync failed: made anew, it can be synced.
+    auto file = disk_.Create(DraftOf(path));
+    if (absl::IsAlreadyExists(file.status())) {
+      RETURN_IF_ERROR(disk_.Remove(DraftOf(path)));
+      file = disk_.Create(DraftOf(path));
+    }
+    RETURN_IF_ERROR(file.status());
+    RETURN_IF_ERROR((*file)->Write(0, bytes));
   }
-  if (!held.ok() && !absl::IsNotFound(held.status())) return held.status();
-  // Found alike it may come from a process that died before its sync, or whose
-  // sync failed: made anew, it can be synced.
-  const std::string draft = absl::StrCat(path, ".new");
-  const absl::Status gone = disk_.Remove(draft);
-  if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
-  ASSIGN_OR_RETURN(const std::unique_ptr<File> file, disk_.Create(draft));
-  RETURN_IF_ERROR(file->Write(0, bytes));
-  RETURN_IF_ERROR(file->Sync());
-  return disk_.Replace(draft, path);
+  return absl::OkStatus();
+}
+
+absl::Status FileStore::NameDrafts(const Laying& laying) {
+  const std::string directory = ParentOf(laying.bundle.location);
+  const Names names(*this, directory);
+  for (const auto& [name, bytes] : FilesOf(laying.proof)) {
+    const std::string path = JoinPath(directory, name);
+    RETURN_IF_ERROR(disk_.Replace(DraftOf(path), path));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::optional<Proof>> FileStore::ReadProof(

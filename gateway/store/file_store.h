@@ -39,7 +39,7 @@ class FileStore final : public Store {
       const Bundle& bundle) const override;
   // Syncs the file's bytes and the names on the way to it.
   absl::Status Keep(const Bundle& bundle) override;
-  absl::Status Lay(const Bundle& bundle, const Proof& proof) override;
+  std::vector<absl::Status> Lay(absl::Span<const Laying> layings) override;
   absl::StatusOr<std::optional<Proof>> ReadProof(
       const Bundle& bundle) const override;
   std::string StatedLocation(const Bundle& bundle) const override;
@@ -63,7 +63,9 @@ class FileStore final : public Store {
   // none that may not be so.
   absl::Status MakeCameraDirectory(absl::string_view camera);
   absl::StatusOr<NameSyncs::Change> MakeDirectoryOf(const RecordingName& name);
-  absl::Status LayFile(const std::string& path, const std::string& bytes);
+  absl::Status Draft(const Laying& laying);
+  absl::Status NameDrafts(const Laying& laying);
+  void SyncFor(std::vector<absl::Status>& results);
   // Whether a sync of a name at `location` failed, so that no later one counts.
   bool IsDoubted(absl::string_view location);
   void SetDoubt(absl::string_view location, bool doubted);

@@ -426,6 +426,9 @@ class YieldingDisk final : public Disk {
   absl::Status SyncDirectory(absl::string_view p) override {
     return Yielding(disk_.SyncDirectory(p));
   }
+  absl::Status SyncFileSystem(absl::string_view p) override {
+    return Yielding(disk_.SyncFileSystem(p));
+  }
   absl::StatusOr<std::vector<std::string>> List(
       absl::string_view p) const override {
     return disk_.List(p);

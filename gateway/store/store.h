@@ -77,6 +77,12 @@ class StoredBytes {
 };
 
 // Safe to call from many threads.
+// What is to lie beside a bundle's bytes.
+struct Laying {
+  Bundle bundle;
+  Proof proof;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -96,11 +102,11 @@ class Store {
   //   DataLoss, ResourceExhausted  nobody knows what of it is durable, and a
   //             later OK does not change that
   virtual absl::Status Keep(const Bundle& bundle) = 0;
-  // Lays statement and receipt beside the bytes, durably. The same once more is
-  // OK.
+  // Lays statement and receipt beside the bytes of each bundle, durably; many
+  // at a time share their syncs. The same once more is OK. One status for each:
   //   AlreadyExists  others lie there: they stay
   //   others         nobody knows which of it is durable: lay it anew
-  virtual absl::Status Lay(const Bundle& bundle, const Proof& proof) = 0;
+  virtual std::vector<absl::Status> Lay(absl::Span<const Laying> layings) = 0;
   // nullopt: not both lie there.
   virtual absl::StatusOr<std::optional<Proof>> ReadProof(
       const Bundle& bundle) const = 0;

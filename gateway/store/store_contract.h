@@ -176,13 +176,22 @@ TEST_P(StoreContractTest, KeepsWhatProvesABundleBesideIt) {
   EXPECT_THAT(store().ReadProof(*bundle), IsOkAndHolds(std::nullopt));
   const Proof proof = {.statement = "{}", .receipt = "receipt\n"};
   for (int i = 0; i < 2; ++i) {
-    EXPECT_OK(store().Lay(*bundle, proof));
+    EXPECT_THAT(store().Lay(std::vector<Laying>{{*bundle, proof}}),
+                testing::ElementsAre(IsOk()));
     EXPECT_THAT(store().ReadProof(*bundle), IsOkAndHolds(proof));
     harness_->Restart();
   }
-  EXPECT_THAT(store().Lay(*bundle, {.statement = "{}", .receipt = "other\n"}),
-              StatusIs(absl::StatusCode::kAlreadyExists));
+  // One that cannot be laid stops no other.
+  const auto other = SpoolAndCommit(*RecordingName::Parse("cam-9", "other.mp4"),
+                                    "other footage");
+  ASSERT_OK(other);
+  EXPECT_THAT(
+      store().Lay(std::vector<Laying>{
+          {*bundle, {.statement = "{}", .receipt = "other\n"}},
+          {*other, proof}}),
+      testing::ElementsAre(StatusIs(absl::StatusCode::kAlreadyExists), IsOk()));
   EXPECT_THAT(store().ReadProof(*bundle), IsOkAndHolds(proof));
+  EXPECT_THAT(store().ReadProof(*other), IsOkAndHolds(proof));
   EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
 }
 

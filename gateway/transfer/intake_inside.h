@@ -18,6 +18,7 @@
 #include "gateway/access/device_counts.h"
 #include "gateway/transfer/credit_book.h"
 #include "gateway/transfer/intake.h"
+#include "gateway/transfer/receipt_layer.h"
 
 namespace schleuse {
 
@@ -65,6 +66,10 @@ struct IntakeInside {
       options.streams_max, options.streams_per_device_max);
   CreditBook credit{options.credit_bytes_total};
   std::atomic<bool> draining{false};
+  // Its tasks are the house's recordings', who keep the house.
+  std::shared_ptr<ReceiptLayer> layer = std::make_shared<ReceiptLayer>(
+      store, waiters, clock,
+      [this] { return streams->all() > 0 && !draining; });
 
   Mutex leftovers_mutex{};
   // Finished transfers of an earlier process that wait for their turn, and how

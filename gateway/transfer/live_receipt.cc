@@ -75,14 +75,13 @@ void LiveRecording::OnProof(Proof proof) {
 // Beside the strand, with its syncs.
 void LiveRecording::LayProof() {
   stating_->running = true;
-  house_->waiters.Post([self = shared_from_this(), bundle = stating_->bundle,
-                        proof = *stating_->proof] {
-    self->GoOn(
-        [self = self.get(), laid = self->house_->store.Lay(bundle, proof)] {
-          self->stating_->running = false;
-          self->OnLaid(laid);
-        });
-  });
+  house_->layer->Lay({.bundle = stating_->bundle, .proof = *stating_->proof},
+                     [self = shared_from_this()](absl::Status laid) {
+                       self->GoOn([self = self.get(), laid = std::move(laid)] {
+                         self->stating_->running = false;
+                         self->OnLaid(laid);
+                       });
+                     });
 }
 
 void LiveRecording::OnLaid(const absl::Status& status) {

@@ -166,9 +166,9 @@ class HouseStore final : public Store {
   absl::Status Keep(const Bundle& bundle) override {
     return files_.Keep(bundle);
   }
-  absl::Status Lay(const Bundle& bundle, const Proof& proof) override {
-    RETURN_IF_ERROR(lays);
-    return files_.Lay(bundle, proof);
+  std::vector<absl::Status> Lay(absl::Span<const Laying> layings) override {
+    if (!lays.ok()) return std::vector<absl::Status>(layings.size(), lays);
+    return files_.Lay(layings);
   }
   absl::StatusOr<std::optional<Proof>> ReadProof(
       const Bundle& bundle) const override {

@@ -127,8 +127,9 @@ def measure_peers(
             samples[scenario.samples] = make_samples(
                 place.root / scenario.samples, scenario.files, scenario.file_bytes
             )
+        running = [p for p in peers if scenario.name in (p.scenarios or (scenario.name,))]
         outcome.runs += run_in_turns(
-            place, peers, scenario, samples[scenario.samples], rounds, say
+            place, running, scenario, samples[scenario.samples], rounds, say
         )
 
 

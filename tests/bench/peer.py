@@ -47,6 +47,8 @@ class Peer:
     does = ""
     # False for one that makes its files itself.
     takes_samples = True
+    # Scenarios that it runs in; empty: all.
+    scenarios: tuple[str, ...] = ()
 
     def __init__(self, workshop: Workshop) -> None:
         self.workshop = workshop

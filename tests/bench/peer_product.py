@@ -22,7 +22,16 @@ tls {{
   revocation_list_files: "{pki}/crl-devices.pem"
 }}
 roster_file: "{directory}/roster.textproto"
+{custody}
 limits {{ spool_reserve_bytes: 1048576 }}
+"""
+
+CUSTODY = """\
+custody {{
+  gateway_name: "police.example/gw-bench"
+  directory: "{directory}/custody"
+  key_directory: "{directory}/custody-keys"
+}}
 """
 
 ROSTER = """\
@@ -36,8 +45,10 @@ class Product(Peer):
     name = "product"
     does = (
         "mTLS, CRC-32C of every chunk, hashed on both sides and compared, "
-        "durable in spool and store, resumable at every byte"
+        "durable in spool and store, resumable at every byte; ends with a signed "
+        "receipt that the device verifies"
     )
+    receipts = True
 
     def start(self, directory: Path) -> None:
         super().start(directory)
@@ -70,6 +81,8 @@ class Product(Peer):
             *("--camera", camera),
             *("--parallel", str(parallel)),
         ]
+        if self.receipts:
+            words += ["--custody-keys", str(self.path("custody/keys.pub"))]
         words += [str(sample.path) for sample in samples]
         return Command(words, self.events(device), self.path("client.log"))
 
@@ -95,8 +108,18 @@ class Product(Peer):
             "key": key_of(pki.server),
             "pki": pki.directory,
         }
+        words["custody"] = CUSTODY.format(**words) if self.receipts else ""
         self.path("gateway.textproto").write_text(CONFIG.format(**words))
         self.path("roster.textproto").write_text(ROSTER.format(**words))
+
+
+class ProductWithoutReceipts(Product):
+    """What the custody log costs where it costs most: many small files."""
+
+    name = "product_without_receipts"
+    does = "as the product, but keeps no custody log and gives no receipts"
+    receipts = False
+    scenarios = ("B",)
 
 
 def events_of(path: Path) -> Iterator[dict[str, Any]]:

@@ -161,6 +161,8 @@ def figures_of(
         at_least("B: files/s to the gRPC sink's",
                  get("B_rate_ratio_to_grpc_sink"), 0.9),
         at_least("B: files/s to sftp's", get("B_rate_ratio_to_sftp"), 1.0),
+        at_least("B: files/s with receipts to those without",
+                 get("B_rate_ratio_to_product_without_receipts"), 0.8),
         at_most("256 streams: MiB that each adds to the gateway", added, 2.0),
         at_most("A: p99 of Ack delay, ms", worst_delay(summaries), 1000.0),
     ]

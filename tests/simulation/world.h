@@ -92,6 +92,7 @@ class World {
   bool AllStored() const;
   void EndMisfortunes();
   void Settle();
+  void RunFor(absl::Duration time);
   absl::Status FaultOf(const DiskOperation& operation);
 
   // While it is there the disk does nobody harm: it is we who look.

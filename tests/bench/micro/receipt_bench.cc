@@ -2,11 +2,15 @@
 // proof, a statement.
 #include <string>
 
+#include "absl/strings/str_cat.h"
+#include "base/random.h"
 #include "benchmark/benchmark.h"
 #include "crypto/signer.h"
 #include "evidence/merkle.h"
 #include "evidence/stored_receipt.h"
 #include "evidence/test_receipts.h"
+#include "gateway/custody/keys.h"
+#include "gateway/custody/statement.h"
 
 namespace schleuse {
 namespace {
@@ -26,6 +30,38 @@ void VerifyReceipt(benchmark::State& state) {
   }
 }
 BENCHMARK(VerifyReceipt);
+
+// What a batch of statements costs the gateway besides its sync.
+void SignCheckpoint(benchmark::State& state) {
+  const CustodyKeys keys = *CustodyKeys::Generate("police.example/gw-1");
+  const Checkpoint checkpoint = {"police.example/gw-1/custody/2026", 12'345,
+                                 Sha256::Of("root")};
+  for (auto _ : state) benchmark::DoNotOptimize(keys.Sign(checkpoint));
+}
+BENCHMARK(SignCheckpoint);
+
+void WriteStatement(benchmark::State& state) {
+  const statement::Frame frame = {.gateway = "police.example/gw-1",
+                                  .time = absl::FromUnixSeconds(1'800'000'000),
+                                  .clock_synchronised = true,
+                                  .nonce = std::string(32, 'n')};
+  SystemRandom random;
+  const RecordingName name =
+      *RecordingName::Parse("bwc-0815", "20260501-1230.mp4");
+  const statement::Event event = statement::Stored{
+      .name = name,
+      .transfer_id = TransferId::Make(random),
+      .device = "spiffe://police.example/dock/stuttgart-1/d07",
+      .size = 1'800'000'000,
+      .sha256 = Sha256::Of("footage"),
+      .location = absl::StrCat(name.ToString(), "/recording.mp4"),
+      .read_back = false,
+      .metadata = ""};
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(statement::Write(frame, event));
+  }
+}
+BENCHMARK(WriteStatement);
 
 // The path from a leaf to the root of a million entries.
 void VerifyInclusionInAMillion(benchmark::State& state) {
