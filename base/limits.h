@@ -87,6 +87,10 @@ inline constexpr int kUploadCallsPerDeviceMax = 256;
 // no more once its device gave it up.
 inline constexpr int kLooksMax = 1024;
 inline constexpr int kLooksPerDeviceMax = 64;
+// WatchReceipts calls, each with the receipts that wait for a slow link.
+inline constexpr int kWatchesMax = 1024;
+inline constexpr int kWatchesPerDeviceMax = 4;
+inline constexpr size_t kWatchedReceiptsMax = 1000;
 
 // --- times ------------------------------------------------------------------
 // TLS handshake over a slow radio link.

@@ -23,6 +23,7 @@
 #include "gateway/rpc/look_reactor.h"
 #include "gateway/rpc/open_calls.h"
 #include "gateway/rpc/upload_reactor.h"
+#include "gateway/rpc/watch_reactor.h"
 #include "proto/transfer.grpc.pb.h"
 
 namespace schleuse {
@@ -71,6 +72,17 @@ class Service final : public Methods {
                                         const v1::GetTransferRequest* request,
                                         v1::GetTransferReply* reply) override {
     return Ask(*context, *request, *reply);
+  }
+
+  WatchCall* WatchReceipts(grpc::CallbackServerContext* context,
+                           const grpc::ByteBuffer* request) override {
+    const absl::StatusOr<Principal> device = IdentifyDevice(*context);
+    if (!device.ok()) return MakeWatchRefusal(ToGrpc(device.status()));
+    const absl::StatusOr<std::vector<RecordingName>> names = NamesOf(*request);
+    if (!names.ok()) return MakeWatchRefusal(ToGrpc(names.status()));
+    auto place = DeviceCounted::Enter(watches_, device->spiffe_id());
+    if (!place) return MakeWatchRefusal(Full("too many watches are open"));
+    return MakeWatchReactor(intake_, *device, *names, *std::move(place));
   }
 
   grpc::ServerUnaryReactor* GetReceipt(grpc::CallbackServerContext* context,
@@ -145,6 +157,8 @@ class Service final : public Methods {
       limits::kUploadCallsMax, limits::kUploadCallsPerDeviceMax);
   const std::shared_ptr<DeviceCounts> looks_ = std::make_shared<DeviceCounts>(
       limits::kLooksMax, limits::kLooksPerDeviceMax);
+  const std::shared_ptr<DeviceCounts> watches_ = std::make_shared<DeviceCounts>(
+      limits::kWatchesMax, limits::kWatchesPerDeviceMax);
 };
 
 void SetLimits(grpc::ServerBuilder& builder) {

@@ -36,9 +36,12 @@
 #include "crypto/tls_profile.h"
 #include "disk/fake_disk.h"
 #include "disk/posix_disk.h"
+#include "evidence/stored_receipt.h"
 #include "gateway/access/identify.h"
 #include "gateway/access/roster.h"
 #include "gateway/access/roster_source.h"
+#include "gateway/custody/custody_log.h"
+#include "gateway/custody/keys.h"
 #include "gateway/spool/spool.h"
 #include "gateway/store/file_store.h"
 #include "gateway/transfer/intake.h"
@@ -115,7 +118,34 @@ struct HouseOptions {
   ServerOptions server;  // names and certificates are the house's
   IntakeOptions intake = {.spool_reserve_bytes = 0,
                           .ack_every = absl::Milliseconds(5)};
+  bool receipts = false;
 };
+
+// A log on `disk`, if there is to be one.
+struct Custody {
+  Custody(bool wanted, Disk& disk, Executor& executor, const Clock& clock,
+          Random& random) {
+    if (!wanted) return;
+    for (const char* directory : {"/custody", "/keys"}) {
+      EXPECT_OK(disk.MakeDirectory(directory));
+    }
+    EXPECT_OK(InitCustody(disk, "/custody", "/keys", "gw", 1 << 20));
+    keys =
+        std::make_unique<CustodyKeys>(*CustodyKeys::Load(disk, "/keys", "gw"));
+    CustodyOptions options;
+    options.clock_synchronised = [] { return true; };
+    options.on_fatal = [](const absl::Status& why) { ADD_FAILURE() << why; };
+    log = *CustodyLog::Open(disk, "/custody", *keys, executor, clock, random,
+                            std::move(options));
+  }
+  std::unique_ptr<CustodyKeys> keys;
+  std::unique_ptr<CustodyLog> log;
+};
+
+IntakeOptions With(IntakeOptions options, CustodyLog* custody) {
+  options.custody = custody;
+  return options;
+}
 
 class House {
  public:
@@ -123,8 +153,9 @@ class House {
       : spool_(disk, "/spool", random_),
         store_(disk, "/store", {}),
         workers_(4),
+        custody(options.receipts, disk, workers_, clock_, random_),
         intake(spool_, store_, roster_, workers_, workers_, clock_, random_,
-               options.intake) {
+               With(options.intake, custody.log.get())) {
     EXPECT_OK(disk.MakeDirectory("/spool"));
     EXPECT_OK(disk.MakeDirectory("/store"));
     EXPECT_OK(intake.Recover());
@@ -165,6 +196,7 @@ class House {
   ThreadPool workers_;
 
  public:
+  Custody custody;
   Intake intake;
   std::unique_ptr<Server> server;
 };
@@ -324,7 +356,7 @@ grpc::Status Upload(const std::shared_ptr<grpc::Channel>& channel,
   }
   call.Send(FinishOf(bytes));
   const std::optional<v1::UploadReply> reply = call.ReadPastAcks();
-  EXPECT_TRUE(reply && reply->has_stored());
+  EXPECT_TRUE(reply && (reply->has_stored() || reply->has_receipt()));
   return call.End();
 }
 
@@ -995,6 +1027,151 @@ TEST(ServerTest, GetTransferRefuses) {
 }
 
 // --- starting and stopping --------------------------------------------------
+
+// --- receipts ----------------------------------------------------------------
+
+HouseOptions WithReceipts() {
+  HouseOptions options;
+  options.receipts = true;
+  return options;
+}
+
+void ExpectProves(const House& house, const v1::Receipt& receipt,
+                  const std::string& recording, const std::string& bytes) {
+  const absl::StatusOr<StoredProven> stored = VerifyStored(
+      receipt.proof(), receipt.statement(), house.custody.keys->pinned());
+  ASSERT_OK(stored.status());
+  EXPECT_OK(CheckIsFor(*stored, {*RecordingName::Parse("cam-1", recording),
+                                 bytes.size(), Sha256::Of(bytes)}));
+}
+
+TEST(ServerTest, GetReceiptGivesWhatTheStreamGave) {
+  House house(WithReceipts());
+  const auto channel = Connect(house, Certs().dock);
+  const auto stub = v1::TransferService::NewStub(channel);
+  const auto ask = [&](const std::string& camera, v1::Receipt& receipt) {
+    grpc::ClientContext context;
+    v1::GetReceiptRequest request;
+    request.set_camera_id(camera);
+    request.set_recording_id("r");
+    return stub->GetReceipt(&context, request, &receipt);
+  };
+  v1::Receipt receipt, again;
+  EXPECT_THAT(ask("cam-1", receipt), EndsWith(grpc::StatusCode::NOT_FOUND));
+  EXPECT_THAT(Upload(channel, "r", "footage"), EndsWith(grpc::StatusCode::OK));
+  ASSERT_THAT(ask("cam-1", receipt), EndsWith(grpc::StatusCode::OK));
+  ExpectProves(house, receipt, "r", "footage");
+  ASSERT_THAT(ask("cam-1", again), EndsWith(grpc::StatusCode::OK));
+  EXPECT_EQ(again.SerializeAsString(), receipt.SerializeAsString());
+  EXPECT_THAT(ask("other-1", receipt),
+              EndsWith(grpc::StatusCode::PERMISSION_DENIED));
+}
+
+// One WatchReceipts call.
+class WatchingCall {
+ public:
+  WatchingCall(const std::shared_ptr<grpc::Channel>& channel,
+               const std::vector<std::string>& recordings,
+               const std::string& camera = "cam-1")
+      : stub_(v1::TransferService::NewStub(channel)) {
+    context_.set_deadline(absl::ToChronoTime(absl::Now() + kHangs));
+    v1::WatchReceiptsRequest request;
+    for (const std::string& recording : recordings) {
+      auto& name = *request.add_recordings();
+      name.set_camera_id(camera);
+      name.set_recording_id(recording);
+    }
+    reader_ = stub_->WatchReceipts(&context_, request);
+  }
+  // The recording whose receipt comes next; empty: none.
+  std::string Next(v1::Receipt* receipt = nullptr) {
+    v1::Receipt read;
+    if (!reader_->Read(&read)) return "";
+    if (receipt != nullptr) *receipt = read;
+    return read.recording_id();
+  }
+  grpc::Status End() {
+    while (!Next().empty()) continue;
+    return reader_->Finish();
+  }
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  const std::unique_ptr<v1::TransferService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReader<v1::Receipt>> reader_;
+};
+
+TEST(ServerTest, WatchReceiptsGivesThoseThatAreAndThoseThatCome) {
+  House house(WithReceipts());
+  const auto channel = Connect(house, Certs().dock);
+  EXPECT_THAT(Upload(channel, "old", "old"), EndsWith(grpc::StatusCode::OK));
+  EXPECT_THAT(Upload(channel, "unasked", "x"), EndsWith(grpc::StatusCode::OK));
+  WatchingCall watching(channel, {"old", "new"});
+  v1::Receipt receipt;
+  EXPECT_EQ(watching.Next(&receipt), "old");
+  ExpectProves(house, receipt, "old", "old");
+  // By whomever a named one is brought, and whatever this device brings.
+  EXPECT_THAT(Upload(Connect(house, Certs().other_dock), "new", "new"),
+              EndsWith(grpc::StatusCode::OK));
+  EXPECT_EQ(watching.Next(&receipt), "new");
+  ExpectProves(house, receipt, "new", "new");
+  EXPECT_THAT(Upload(channel, "own", "own"), EndsWith(grpc::StatusCode::OK));
+  EXPECT_EQ(watching.Next(), "own");
+  // What another brings unasked is not this device's.
+  EXPECT_THAT(Upload(Connect(house, Certs().other_dock), "its", "its"),
+              EndsWith(grpc::StatusCode::OK));
+  EXPECT_THAT(Upload(channel, "last", "last"), EndsWith(grpc::StatusCode::OK));
+  EXPECT_EQ(watching.Next(), "last");
+  std::promise<void> drained;
+  house.intake.Drain([&] { drained.set_value(); });
+  EXPECT_THAT(watching.End(), EndsWith(grpc::StatusCode::UNAVAILABLE));
+  drained.get_future().wait();
+}
+
+TEST(ServerTest, WatchReceiptsRefuses) {
+  House house(WithReceipts());
+  const auto channel = Connect(house, Certs().dock);
+  EXPECT_THAT(WatchingCall(channel, {"r"}, "other-1").End(),
+              EndsWith(grpc::StatusCode::PERMISSION_DENIED));
+  EXPECT_THAT(WatchingCall(channel, {"../r"}).End(),
+              EndsWith(grpc::StatusCode::INVALID_ARGUMENT));
+  EXPECT_THAT(WatchingCall(channel, std::vector<std::string>(1001, "r")).End(),
+              EndsWith(grpc::StatusCode::INVALID_ARGUMENT));
+  EXPECT_THAT(WatchingCall(Connect(house, Certs().gateway), {"r"}).End(),
+              EndsWith(grpc::StatusCode::UNAVAILABLE));
+  const House without;
+  EXPECT_THAT(WatchingCall(Connect(without, Certs().dock), {"r"}).End(),
+              EndsWith(grpc::StatusCode::UNIMPLEMENTED));
+}
+
+TEST(ServerTest, WatchesThatWereGivenUpMakeRoomForOthers) {
+  House house(WithReceipts());
+  const auto channel = Connect(house, Certs().dock);
+  EXPECT_THAT(Upload(channel, "r", "r"), EndsWith(grpc::StatusCode::OK));
+  for (int i = 0; i < 20; ++i) {
+    std::vector<std::unique_ptr<WatchingCall>> open;
+    for (int j = 0; j < limits::kWatchesPerDeviceMax; ++j) {
+      open.push_back(std::make_unique<WatchingCall>(
+          channel, std::vector<std::string>{"r"}));
+      EXPECT_EQ(open.back()->Next(), "r");
+    }
+    EXPECT_THAT(WatchingCall(channel, {"r"}).End(),
+                EndsWith(grpc::StatusCode::RESOURCE_EXHAUSTED));
+    for (const auto& call : open) {
+      call->Cancel();
+      EXPECT_THAT(call->End(), EndsWith(grpc::StatusCode::CANCELLED));
+    }
+    // The gateway hears of it a moment later than the device.
+    while (true) {
+      WatchingCall again(channel, {"r"});
+      const bool there_is_room = again.Next() == "r";
+      again.Cancel();
+      again.End();
+      if (there_is_room) break;
+    }
+  }
+}
 
 TEST(ServerTest, ShutdownCancelsWhatIsOpenAtItsDeadline) {
   House house;

@@ -269,8 +269,41 @@ void Intake::FindReceipt(
       ->FindReceipt(std::move(done));
 }
 
+void Intake::Watch(const Principal& principal,
+                   const std::vector<RecordingName>& names,
+                   const std::shared_ptr<ReceiptWatch>& watch) {
+  const auto roster = inside_->roster.Current();
+  for (const RecordingName& name : names) {
+    if (!roster->MayBring(principal, name.camera_id()).permitted()) {
+      return watch->OnEnd(absl::PermissionDeniedError(absl::StrCat(
+          "the roster does not grant the camera of ", name.ToString())));
+    }
+  }
+  if (inside_->options.custody == nullptr) {
+    return watch->OnEnd(
+        absl::UnimplementedError("this gateway gives no receipts"));
+  }
+  inside_->watches.Add(watch, principal, names);
+  // Looked at behind that, so that none falls between the two.
+  if (inside_->draining) {
+    return inside_->watches.EndAll(
+        absl::UnavailableError("the gateway is stopping"));
+  }
+  for (const RecordingName& name : names) {
+    FindReceipt(principal, name,
+                [watch](const absl::StatusOr<GivenReceipt>& found) {
+                  if (found.ok()) watch->OnReceipt(*found);
+                });
+  }
+}
+
+void Intake::Unwatch(const ReceiptWatch& watch) {
+  inside_->watches.Remove(watch);
+}
+
 void Intake::Drain(absl::AnyInvocable<void()> done) {
   inside_->draining = true;
+  inside_->watches.EndAll(absl::UnavailableError("the gateway is stopping"));
   const std::vector<std::shared_ptr<LiveRecording>> live =
       inside_->registry.All();
   if (live.empty()) return done();

@@ -25,6 +25,7 @@
 #include "gateway/spool/spool.h"
 #include "gateway/store/store.h"
 #include "gateway/transfer/messages.h"
+#include "gateway/transfer/receipt_watch.h"
 
 namespace schleuse {
 
@@ -121,6 +122,17 @@ class Intake {
   //   Unimplemented     this gateway gives none
   void FindReceipt(const Principal& principal, const RecordingName& name,
                    absl::AnyInvocable<void(absl::StatusOr<GivenReceipt>)> done);
+
+  // Tells `watch` the receipts of `names`, as far as they were given, and from
+  // then on those that are given for them or for what the principal brings;
+  // until Unwatch, or its OnEnd:
+  //   PermissionDenied  the roster does not grant one of the names
+  //   Unimplemented     this gateway gives none
+  //   Unavailable       the gateway is stopping
+  void Watch(const Principal& principal,
+             const std::vector<RecordingName>& names,
+             const std::shared_ptr<ReceiptWatch>& watch);
+  void Unwatch(const ReceiptWatch& watch);
 
   // Takes nothing new, makes durable and acknowledges what was received,
   // brings what was finished to its end, ends all streams with UNAVAILABLE,

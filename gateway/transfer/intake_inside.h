@@ -65,6 +65,7 @@ struct IntakeInside {
   std::shared_ptr<DeviceCounts> streams = std::make_shared<DeviceCounts>(
       options.streams_max, options.streams_per_device_max);
   CreditBook credit{options.credit_bytes_total};
+  ReceiptWatches watches{};
   std::atomic<bool> draining{false};
   // Its tasks are the house's recordings', who keep the house.
   std::shared_ptr<ReceiptLayer> layer = std::make_shared<ReceiptLayer>(

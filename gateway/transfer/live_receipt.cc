@@ -68,8 +68,21 @@ void LiveRecording::OnProof(Proof proof) {
   in_store_->proof = proof;
   stating_->proof = std::move(proof);
   if (current_ != nullptr && current_asked_) SayReceipt();
+  TellWatches();
   Failpoint("gateway.receipt_sent");
   LayProof();
+}
+
+void LiveRecording::TellWatches() {
+  if (house_->watches.empty()) return;
+  const absl::StatusOr<GivenReceipt> receipt = Given();
+  if (!receipt.ok()) return;  // whoever asks for it is told so
+  house_->watches.Tell(*receipt, stating_->device,
+                       [this](const Principal& principal) {
+                         return house_->roster.Current()
+                             ->MayBring(principal, name_.camera_id())
+                             .permitted();
+                       });
 }
 
 // Beside the strand, with its syncs.

@@ -182,6 +182,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void OnStated(const absl::StatusOr<Logged>& logged);
   void OnProof(Proof proof);
   void LayProof();
+  void TellWatches();
   void OnLaid(const absl::Status& status);
   void SayReceipt();
   void AnswerWithReceipt(const Finish& finish);
