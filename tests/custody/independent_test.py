@@ -3,6 +3,7 @@ schleuse-verify, and one in Go over golang.org/x/mod/sumdb. Both accept it, and
 both reject each kind of damage."""
 
 import base64
+import base64
 import os
 import shutil
 import signal
@@ -296,6 +297,69 @@ class IndependentTest(unittest.TestCase):
         one.write_bytes(before)
         one.unlink()
         self.assertEqual(run(VERIFY, "statements", out, "--key", keys).returncode, 1)
+
+
+    def test_the_common_tools_of_the_page_for_lawyers(self) -> None:
+        bundle = sorted((self.root / "store").glob("*/*"))[9]
+        with tempfile.TemporaryDirectory(dir=self.root) as scratch:
+            work = Path(scratch)
+            for name in ("recording.mp4", "statement.json", "receipt.tlog-proof"):
+                shutil.copy(bundle / name, work)
+            shutil.copy(self.root / "custody/keys.pub", work)
+            said = [shell(command, work) for command in commands_of_the_page()]
+        file_hash, stated, leaf, *rest = said
+        self.assertEqual(file_hash.split()[0], stated.split('"')[3])
+        self.assertIn("Signature Verified Successfully", "".join(rest))
+        self.assertIn("Verified OK", "".join(rest))
+        # Upwards, as the page says, by openssl alone.
+        receipt = (bundle / "receipt.tlog-proof").read_text().split("\n")
+        end = receipt.index("")
+        n = int(receipt[1].removeprefix("index "))
+        m, root = int(receipt[end + 2]) - 1, receipt[end + 3]
+        h = bytes.fromhex(leaf.split()[0])
+        for line in receipt[2:end]:
+            p = base64.b64decode(line)
+            if n % 2 == 1 or n == m:
+                h = openssl_sha256(b"\x01" + p + h)
+                while n % 2 == 0 and n > 0:
+                    n, m = n // 2, m // 2
+            else:
+                h = openssl_sha256(b"\x01" + h + p)
+            n, m = n // 2, m // 2
+        self.assertEqual((m, base64.b64encode(h).decode()), (0, root))
+
+
+# --- by hand ------------------------------------------------------------------
+
+
+def commands_of_the_page() -> list[str]:
+    """Those that it prints for a bundle, one line each, in order."""
+    page = Path("docs/evidence.md").read_text()
+    page = page[page.index("## How to check it with common tools") :]
+    lines = [line[4:] for line in page.split("\n") if line.startswith("    ")]
+    return [line for line in lines if "cat P H" not in line]
+
+
+def shell(command: str, directory: Path) -> str:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command],
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if done.returncode != 0:
+        raise AssertionError(f"{command}\n{done.stderr}")
+    return done.stdout
+
+
+def openssl_sha256(data: bytes) -> bytes:
+    return subprocess.run(
+        ["openssl", "dgst", "-sha256", "-binary"],
+        input=data,
+        capture_output=True,
+        check=True,
+    ).stdout
 
 
 # --- damaging ----------------------------------------------------------------
