@@ -128,7 +128,8 @@ class Reader {
         .directory = ReadPath("custody.directory", custody.directory()),
         .key_directory =
             ReadPath("custody.key_directory", custody.key_directory()),
-        .reserve_bytes = custody.reserve_bytes()};
+        .reserve_bytes = custody.reserve_bytes(),
+        .keep_years = static_cast<int>(custody.keep_years())};
     if (place.gateway_name.empty()) {
       settings_.Missing("custody.gateway_name");
     } else if (!IsGatewayName(place.gateway_name)) {
@@ -138,6 +139,7 @@ class Reader {
     }
     CheckRange("custody.reserve_bytes", custody.reserve_bytes(), kMebibyte,
                1024 * kMebibyte);
+    CheckRange("custody.keep_years", custody.keep_years(), 0, 100);
     const auto apart = [&](absl::string_view field, const std::string& path,
                            const std::string& other, absl::string_view what) {
       if (path.empty() || other.empty()) return;

@@ -20,6 +20,7 @@ struct CustodyPlace {
   std::string directory;      // what auditors may read
   std::string key_directory;  // what nobody else may
   uint64_t reserve_bytes;
+  int keep_years;
 };
 
 // Makes both directories, the keys and an empty log, durably; the marker of the

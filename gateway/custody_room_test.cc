@@ -20,7 +20,8 @@ const std::string kOtherId(32, 'b');
 const CustodyPlace kPlace = {.gateway_name = "police.example/gw-1",
                              .directory = "/srv/custody",
                              .key_directory = "/etc/keys",
-                             .reserve_bytes = 1 << 20};
+                             .reserve_bytes = 1 << 20,
+                             .keep_years = 1};
 
 class CustodyRoomTest : public testing::Test {
  protected:

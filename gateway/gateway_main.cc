@@ -205,6 +205,7 @@ absl::StatusOr<std::unique_ptr<CustodyLog>> OpenCustody(
     Executor& waiters, const Clock& clock, Random& random) {
   CustodyOptions options;
   options.reserve_bytes = place.reserve_bytes;
+  options.keep_years = place.keep_years;
   options.clock_synchronised = ClockIsSynchronised;
   options.on_fatal = [](const absl::Status&) {
     // Whatever is on its way: nobody may be told anything any more.

@@ -33,6 +33,10 @@ std::string Nonce(Random& random) {
   return bytes;
 }
 
+int YearOf(absl::Time time) {
+  return static_cast<int>(absl::ToCivilYear(time, absl::UTCTimeZone()).year());
+}
+
 absl::Status Full() {
   return absl::ResourceExhaustedError("the disk of the custody log is full");
 }
@@ -351,8 +355,7 @@ void FileCustodyLog::Stop(const absl::Status& why) {
 // --- years -------------------------------------------------------------------
 
 bool FileCustodyLog::RolloverIsDue() {
-  const auto year = static_cast<int>(
-      absl::ToCivilYear(clock_.Now(), absl::UTCTimeZone()).year());
+  const int year = YearOf(clock_.Now());
   MutexLock lock(mutex_);
   const int present = state_.origin.year;
   if (year == present) {
@@ -381,7 +384,47 @@ absl::Status FileCustodyLog::Rollover() {
   RETURN_IF_ERROR(closed);
   Failpoint("custody.closed");
   RETURN_IF_ERROR(Publish());
-  return BeginLog(next, checkpoint());
+  RETURN_IF_ERROR(BeginLog(next, checkpoint()));
+  return DeleteOld();
+}
+
+absl::Status FileCustodyLog::DeleteOld() {
+  const int present = [this] {
+    MutexLock lock(mutex_);
+    return state_.origin.year;
+  }();
+  if (!options_.clock_synchronised() || YearOf(clock_.Now()) != present) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   disk_.List(directory_));
+  for (const std::string& name : names) {
+    const absl::StatusOr<Origin> origin = Origin::Parse(
+        absl::StrCat(keys_.pinned().gateway(), "/custody/", name));
+    if (!origin.ok() || origin->year + options_.keep_years >= present) continue;
+    auto files = std::make_shared<LogFiles>(disk_, DirectoryOf(*origin));
+    ASSIGN_OR_RETURN(const bool any, files->HasEntries());
+    if (!any) continue;
+    ASSIGN_OR_RETURN(const std::optional<std::string> note,
+                     files->ReadCheckpoint());
+    if (!note) continue;
+    ASSIGN_OR_RETURN(const Checkpoint last,
+                     OpenCheckpoint(*note, keys_.pinned()));
+    const absl::Status said =
+        Say(statement::LogDeleted{.origin = last.origin, .entries = last.size});
+    // It will be said, and done, by the next start.
+    if (absl::IsResourceExhausted(said)) continue;
+    RETURN_IF_ERROR(said);
+    Failpoint("custody.deletion_stated");
+    executor_.Post([self = shared_from_this(), files, origin = last.origin] {
+      const absl::Status removed = files->RemoveEntries();
+      Log(removed.ok() ? Severity::kInfo : Severity::kAlarm,
+          removed.ok() ? "custody: the statements of a year are deleted"
+                       : "custody: the statements of a year cannot be deleted",
+          {{"origin", origin}, {"reason", removed.message()}});
+    });
+  }
+  return absl::OkStatus();
 }
 
 absl::Status FileCustodyLog::BeginLog(const Origin& origin,

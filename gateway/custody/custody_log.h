@@ -58,8 +58,11 @@ struct CustodyOptions {
   // Statements that may wait; and of one batch.
   size_t waiting_max = 20'000;
   size_t batch_max = 512;
+  // Entries of a closed log are deleted so many years after the end of its
+  // year.
+  int keep_years = 1;
   // Whether the clock is synchronised with the network's: without that no year
-  // begins.
+  // begins and nothing is deleted.
   absl::AnyInvocable<bool()> clock_synchronised;
   // The log cannot go on: nothing more is answered, and the process is to end.
   // Called once, from some thread.

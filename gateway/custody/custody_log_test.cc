@@ -603,6 +603,76 @@ TEST(CustodyLogYearTest, ANewYearBeginsALogChainedToTheLast) {
   }
 }
 
+bool HasEntries(House& house, absl::string_view year) {
+  return house.disk.Stat(absl::StrCat("/custody/", year, "/tile/entries")).ok();
+}
+
+TEST(CustodyLogYearTest, TheStatementsOfAYearAreDeletedByTheirDeadline) {
+  House house;
+  ASSERT_OK(house.Open());
+  house.AppendAndRun(StoredOf(1));
+  for (const int year : {2027, 2028}) {
+    EXPECT_TRUE(HasEntries(house, "2026"));
+    Travel(house, NewYear(year));
+    house.AppendAndRun(StoredOf(year));
+    house.Publish();
+  }
+  EXPECT_FALSE(HasEntries(house, "2026"));
+  EXPECT_TRUE(HasEntries(house, "2027"));
+  const Audited present = Audit(house, "2028");
+  EXPECT_THAT(
+      present.entries[1],
+      AllOf(
+          HasSubstr("\"log_deleted\":{\"origin\":\"police.example/gw-1/custody/"
+                    "2026\",\"entries\":\"3\""),
+          HasSubstr("\"gateway\"")));
+  // What was deleted stays so, and keeps nobody from starting.
+  for (int i = 0; i < 2; ++i) {
+    house.Die();
+    ASSERT_OK(house.Open());
+  }
+  house.AppendAndRun(StoredOf(3));
+  house.Publish();
+  EXPECT_EQ(Audit(house, "2028").entries.size(), present.entries.size() + 1);
+}
+
+TEST(CustodyLogYearTest, ACrashInTheDeletionLeavesItToTheNextStart) {
+  House house;
+  ASSERT_OK(house.Open());
+  house.AppendAndRun(StoredOf(1));
+  Travel(house, NewYear(2027));
+  house.AppendAndRun(StoredOf(2));
+  house.disk.SetFault([](const DiskOperation& operation) {
+    return operation.kind == DiskOperation::Kind::kRemove &&
+                   absl::StrContains(operation.path, "/2026/tile/entries")
+               ? absl::UnavailableError("died here")
+               : absl::OkStatus();
+  });
+  Travel(house, NewYear(2028));
+  house.AppendAndRun(StoredOf(3));
+  EXPECT_TRUE(HasEntries(house, "2026"));
+  house.disk.SetFault(nullptr);
+  house.Die();
+  ASSERT_OK(house.Open());
+  house.executor.RunReady();
+  EXPECT_FALSE(HasEntries(house, "2026"));
+}
+
+TEST(CustodyLogYearTest, NothingIsDeletedByAClockThatIsNotSynchronised) {
+  House house;
+  ASSERT_OK(house.Open());
+  house.AppendAndRun(StoredOf(1));
+  Travel(house, NewYear(2027));
+  house.AppendAndRun(StoredOf(2));
+  Travel(house, NewYear(2028));
+  house.synchronised = false;
+  house.AppendAndRun(StoredOf(3));
+  house.Die();
+  ASSERT_OK(house.Open());
+  house.executor.RunReady();
+  EXPECT_TRUE(HasEntries(house, "2026"));
+}
+
 TEST(CustodyLogYearTest, ACrashAtTheTurnLeavesOneUnbrokenChain) {
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     bool cut = true;

@@ -109,6 +109,9 @@ class FileCustodyLog final
   absl::Status Say(const statement::Event& event);  // of the log itself
   bool RolloverIsDue();
   absl::Status Rollover();
+  // Says so, then deletes in another task; a deletion that a crash cut short is
+  // said and done again.
+  absl::Status DeleteOld();
   absl::Status BeginLog(const Origin& origin,
                         absl::string_view previous_checkpoint);
 

@@ -15,6 +15,7 @@ namespace {
 
 // A full bundle of the longest entries.
 constexpr uint64_t kFileBytesMax = kTileWidth * (kEntryBytesMax + 2);
+constexpr absl::string_view kEntries = "tile/entries";
 constexpr absl::string_view kCheckpoint = "checkpoint";
 
 absl::Status Damaged(absl::string_view path, absl::string_view what) {
@@ -22,6 +23,18 @@ absl::Status Damaged(absl::string_view path, absl::string_view what) {
       path, " ", what,
       ". Keep a copy of the whole custody directory, check the disk, and have "
       "the log audited before a new origin is begun"));
+}
+
+// With all that is below it.
+absl::Status RemoveTree(Disk& disk, const std::string& directory) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, disk.List(directory));
+  for (const std::string& name : names) {
+    const std::string path = JoinPath(directory, name);
+    ASSIGN_OR_RETURN(const FileInfo info, disk.Stat(path));
+    RETURN_IF_ERROR(info.is_directory ? RemoveTree(disk, path)
+                                      : disk.Remove(path));
+  }
+  return disk.RemoveDirectory(directory);
 }
 
 }  // namespace
@@ -173,6 +186,20 @@ absl::StatusOr<Digest> LogFiles::ReadNode(uint64_t size, int level,
     return Damaged(JoinPath(directory_, path), node.status().message());
   }
   return node;
+}
+
+absl::StatusOr<bool> LogFiles::HasEntries() const {
+  const absl::StatusOr<FileInfo> info =
+      disk_.Stat(JoinPath(directory_, kEntries));
+  if (absl::IsNotFound(info.status())) return false;
+  RETURN_IF_ERROR(info.status());
+  return true;
+}
+
+absl::Status LogFiles::RemoveEntries() {
+  const std::string entries = JoinPath(directory_, kEntries);
+  RETURN_IF_ERROR(RemoveTree(disk_, entries));
+  return disk_.SyncDirectory(ParentOf(entries));
 }
 
 absl::StatusOr<std::vector<std::string>> LogFiles::ReadEntries(

@@ -57,6 +57,10 @@ class LogFiles {
   // published tree of `size`.
   absl::StatusOr<Digest> ReadNode(uint64_t size, int level,
                                   uint64_t index) const;
+  // Whether there is a bundle of entries, or a part of one.
+  absl::StatusOr<bool> HasEntries() const;
+  // Removes all of them; tiles and checkpoint stay.
+  absl::Status RemoveEntries();
   // The entries of a published bundle.
   absl::StatusOr<std::vector<std::string>> ReadEntries(uint64_t number,
                                                        uint64_t width) const;

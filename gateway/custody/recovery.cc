@@ -83,10 +83,12 @@ absl::Status FileCustodyLog::Recover(const std::vector<Checkpoint>& known) {
     ASSIGN_OR_RETURN(const Origin next, Origin::Parse(*last.next_origin));
     RETURN_IF_ERROR(BeginLog(next, checkpoint()));
   }
-  if (torn == 0) return absl::OkStatus();
-  Log(Severity::kWarning, "custody: the torn end of the log was cut",
-      {{"bytes", torn}});
-  return Say(statement::LogCut{torn});
+  if (torn > 0) {
+    Log(Severity::kWarning, "custody: the torn end of the log was cut",
+        {{"bytes", torn}});
+    RETURN_IF_ERROR(Say(statement::LogCut{torn}));
+  }
+  return DeleteOld();
 }
 
 absl::Status FileCustodyLog::Replay(const Batch& batch,
@@ -101,7 +103,7 @@ absl::Status FileCustodyLog::Replay(const Batch& batch,
     return Refuse("a batch and its checkpoint contradict each other");
   }
   if (logs.empty() || logs.back().state.origin.ToString() != batch.origin) {
-    if (!logs.empty()) {
+    if (!logs.empty() && !logs.back().state.entries.empty()) {
       ASSIGN_OR_RETURN(const statement::Read last,
                        statement::ReadBack(logs.back().state.entries.back()));
       if (last.next_origin != batch.origin) {
@@ -170,6 +172,12 @@ absl::StatusOr<FileCustodyLog::Found> FileCustodyLog::FindLog(
     return Refuse(absl::StrCat("the last tiles below ", found.files.directory(),
                                " do not lead to the root of its checkpoint"));
   }
+  ASSIGN_OR_RETURN(const bool any, found.files.HasEntries());
+  if (!any) {
+    // Deleted by their deadline; Check sees to it that it is an old log.
+    state.first_entry = published->size;
+    return found;
+  }
   ASSIGN_OR_RETURN(const std::vector<std::string> entries,
                    found.files.ReadLastEntries(published->size));
   if (!Match(state.edge, entries)) {
@@ -201,6 +209,10 @@ absl::Status FileCustodyLog::Check(const std::vector<Found>& logs,
     }
   }
   const State& state = logs.back().state;
+  if (state.entries.empty() && state.edge.size() % kTileWidth != 0) {
+    return Refuse(absl::StrCat("the entries below ",
+                               logs.back().files.directory(), " are missing"));
+  }
   for (const Checkpoint& other : known) {
     if (other.origin != state.origin.ToString()) continue;
     const bool larger = other.size > state.edge.size();

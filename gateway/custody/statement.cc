@@ -48,6 +48,12 @@ bool Tell(wire::Statement& out, const LogCut& event) {
   return true;
 }
 
+bool Tell(wire::Statement& out, const LogDeleted& event) {
+  out.mutable_log_deleted()->set_origin(event.origin);
+  out.mutable_log_deleted()->set_entries(event.entries);
+  return true;
+}
+
 bool Tell(wire::Statement& out, const GatewayStarted& event) {
   out.mutable_gateway_started()->set_version(event.version);
   return true;

@@ -34,6 +34,11 @@ struct GatewayStarted {
 };
 struct GatewayStopped {};
 
+struct LogDeleted {
+  std::string origin;
+  uint64_t entries;
+};
+
 // --- of recordings ---
 
 struct Opened {
@@ -73,9 +78,9 @@ struct Quarantined {
   Digest received;
 };
 
-using Event =
-    std::variant<LogBegun, LogClosed, LogCut, GatewayStarted, GatewayStopped,
-                 Opened, TakenOver, Stored, Conflicting, Quarantined>;
+using Event = std::variant<LogBegun, LogClosed, LogCut, LogDeleted,
+                           GatewayStarted, GatewayStopped, Opened, TakenOver,
+                           Stored, Conflicting, Quarantined>;
 
 // Who says it, and when.
 struct Frame {

@@ -203,6 +203,10 @@ type statement struct {
 	LogClosed *struct {
 		NextOrigin string `json:"next_origin"`
 	} `json:"log_closed"`
+	LogDeleted *struct {
+		Origin  string `json:"origin"`
+		Entries string `json:"entries"`
+	} `json:"log_deleted"`
 	Stored *struct {
 		Transfer struct {
 			CameraID    string `json:"camera_id"`
@@ -218,8 +222,36 @@ type log struct {
 	*checkpoint
 	directory  string
 	hashes     tlog.HashReader // authenticated by the checkpoint
-	entries    [][]byte
+	entries    [][]byte        // none if they were deleted
 	statements []statement
+}
+
+// The hashes of the entries, or of what the lowest tiles say where the entries
+// were deleted.
+func (l *log) leaves() ([]tlog.Hash, error) {
+	var leaves []tlog.Hash
+	if l.entries != nil {
+		for _, entry := range l.entries {
+			leaves = append(leaves, tlog.RecordHash(entry))
+		}
+		return leaves, nil
+	}
+	for n := int64(0); n<<height < l.tree.N; n++ {
+		width := l.tree.N - n<<height
+		if width > 1<<height {
+			width = 1 << height
+		}
+		data, err := tiles{l.directory}.ReadTiles([]tlog.Tile{{H: height, L: 0, N: n, W: int(width)}})
+		if err != nil {
+			return nil, err
+		}
+		for i := int64(0); i < width; i++ {
+			var leaf tlog.Hash
+			copy(leaf[:], data[0][i*tlog.HashSize:])
+			leaves = append(leaves, leaf)
+		}
+	}
+	return leaves, nil
 }
 
 func readLog(directory string, keys []key) (*log, error) {
@@ -232,10 +264,17 @@ func readLog(directory string, keys []key) (*log, error) {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	l := &log{checkpoint: c, directory: directory}
-	if l.entries, err = readEntries(directory, c.tree.N); err != nil {
+	l.hashes = tlog.TileHashReader(c.tree, tiles{directory})
+	if _, err := os.Stat(filepath.Join(directory, "tile/entries")); !os.IsNotExist(err) {
+		if l.entries, err = readEntries(directory, c.tree.N); err != nil {
+			return nil, err
+		}
+	}
+	leaves, err := l.leaves()
+	if err != nil {
 		return nil, err
 	}
-	// The root, out of the entries alone ...
+	// The root, out of the leaves alone ...
 	var own []tlog.Hash
 	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		var found []tlog.Hash
@@ -244,8 +283,8 @@ func readLog(directory string, keys []key) (*log, error) {
 		}
 		return found, nil
 	})
-	for i, entry := range l.entries {
-		more, err := tlog.StoredHashes(int64(i), entry, reader)
+	for i, leaf := range leaves {
+		more, err := tlog.StoredHashesForRecordHash(int64(i), leaf, reader)
 		if err != nil {
 			return nil, err
 		}
@@ -256,10 +295,9 @@ func readLog(directory string, keys []key) (*log, error) {
 		return nil, err
 	}
 	if root != c.tree.Hash {
-		return nil, errors.New("the entries do not lead to the checkpoint's root")
+		return nil, errors.New("the leaves do not lead to the checkpoint's root")
 	}
 	// ... and the same out of the tiles, all of them.
-	l.hashes = tlog.TileHashReader(c.tree, tiles{directory})
 	var indexes []int64
 	for i := range own {
 		indexes = append(indexes, int64(i))
@@ -270,7 +308,7 @@ func readLog(directory string, keys []key) (*log, error) {
 	}
 	for i := range own {
 		if own[i] != published[i] {
-			return nil, fmt.Errorf("hash %d of the tiles is not that of the entries", i)
+			return nil, fmt.Errorf("hash %d of the tiles is not that of the leaves", i)
 		}
 	}
 	for i, entry := range l.entries {
@@ -289,7 +327,21 @@ func readLog(directory string, keys []key) (*log, error) {
 // --- the years, kept checkpoints, bundles ------------------------------------
 
 func checkChain(logs []*log, keys []key) error {
+	deleted := map[string]string{}
+	for _, l := range logs {
+		for _, s := range l.statements {
+			if s.LogDeleted != nil {
+				deleted[s.LogDeleted.Origin] = s.LogDeleted.Entries
+			}
+		}
+	}
 	for i, l := range logs {
+		if l.entries == nil {
+			if deleted[l.origin] != strconv.FormatInt(l.tree.N, 10) {
+				return fmt.Errorf("nobody states that %s was deleted", l.origin)
+			}
+			continue
+		}
 		if len(l.statements) == 0 || l.statements[0].LogBegun == nil {
 			return fmt.Errorf("%s does not begin with log_begun", l.origin)
 		}
@@ -307,6 +359,9 @@ func checkChain(logs []*log, keys []key) error {
 		last := logs[i-1]
 		if before.origin != last.origin || before.tree != last.tree {
 			return fmt.Errorf("%s does not follow %s", l.origin, last.origin)
+		}
+		if last.entries == nil {
+			continue
 		}
 		closed := last.statements[len(last.statements)-1].LogClosed
 		if closed == nil || closed.NextOrigin != l.origin {

@@ -267,7 +267,7 @@ class IndependentTest(unittest.TestCase):
                 self.verdicts(fork / "custody", self.after), (False, False)
             )
 
-    def test_a_chain_of_years(self) -> None:
+    def test_a_chain_of_years_the_first_deleted_by_its_deadline(self) -> None:
         with tempfile.TemporaryDirectory(dir=self.root) as scratch:
             made = Path(scratch)
             must("tests/custody/write_log", made, 300, 3)
@@ -279,7 +279,19 @@ class IndependentTest(unittest.TestCase):
                     run(INDEPENDENT, "-custody", custody, "-keys", keys).returncode == 0,
                 )
 
+            self.assertFalse((made / "custody/2024/tile/entries").exists())
+            self.assertTrue((made / "custody/2025/tile/entries").exists())
             self.assertEqual(hold(made / "custody"), (True, True))
+            # Deleted, and nobody says so.
+            unsaid = made / "unsaid"
+            shutil.copytree(made / "custody", unsaid)
+            shutil.rmtree(unsaid / "2025/tile/entries")
+            self.assertEqual(hold(unsaid), (False, False))
+            # One bit of what stayed.
+            damaged = made / "damaged"
+            shutil.copytree(made / "custody", damaged)
+            flip(damaged / "2024/tile/0/000", 77)
+            self.assertEqual(hold(damaged), (False, False))
             gap = made / "gap"
             shutil.copytree(made / "custody", gap)
             shutil.rmtree(gap / "2025")
