@@ -102,6 +102,25 @@ bool Tell(wire::Statement& out, const Quarantined& event) {
   return true;
 }
 
+bool Tell(wire::Statement& out, const Refused& event) {
+  wire::Refused& told = *out.mutable_refused();
+  told.mutable_transfer()->set_camera_id(event.name.camera_id());
+  told.mutable_transfer()->set_recording_id(event.name.recording_id());
+  told.mutable_transfer()->set_device(event.device);
+  told.set_reason(event.reason);
+  told.set_left_out(event.left_out);
+  return true;
+}
+
+bool Tell(wire::Statement& out, const CertificateRefused& event) {
+  wire::CertificateRefused& told = *out.mutable_certificate_refused();
+  told.set_device(event.device);
+  told.set_serial(event.serial);
+  told.set_reason(event.reason);
+  told.set_left_out(event.left_out);
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Write(const Frame& frame, const Event& event) {

@@ -78,9 +78,26 @@ struct Quarantined {
   Digest received;
 };
 
-using Event = std::variant<LogBegun, LogClosed, LogCut, LogDeleted,
-                           GatewayStarted, GatewayStopped, Opened, TakenOver,
-                           Stored, Conflicting, Quarantined>;
+// --- of who was turned away; left_out: how many since the last such statement
+// are not stated ---
+
+struct Refused {
+  RecordingName name;
+  std::string device;
+  std::string reason;
+  uint64_t left_out;
+};
+struct CertificateRefused {
+  std::string device;  // who it says it is; empty: it does not say
+  std::string serial;  // hexadecimal
+  std::string reason;
+  uint64_t left_out;
+};
+
+using Event =
+    std::variant<LogBegun, LogClosed, LogCut, LogDeleted, GatewayStarted,
+                 GatewayStopped, Opened, TakenOver, Stored, Conflicting,
+                 Quarantined, Refused, CertificateRefused>;
 
 // Who says it, and when.
 struct Frame {

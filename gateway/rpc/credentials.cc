@@ -23,8 +23,11 @@ namespace tls = grpc::experimental;
 class IdentityVerifier final : public tls::ExternalCertificateVerifier {
  public:
   IdentityVerifier(std::shared_ptr<const Identifier> identifier,
-                   const Clock& clock)
-      : identifier_(std::move(identifier)), clock_(clock) {}
+                   const Clock& clock,
+                   std::function<void(const RefusedCertificate&)> on_refused)
+      : identifier_(std::move(identifier)),
+        clock_(clock),
+        on_refused_(std::move(on_refused)) {}
 
   // Answers at once, so that there is nothing to cancel.
   bool Verify(tls::TlsCustomVerificationCheckRequest* request,
@@ -47,6 +50,11 @@ class IdentityVerifier final : public tls::ExternalCertificateVerifier {
            {"reason", refused.message()},
            {"left_out", *left_out}});
     }
+    const std::vector<std::string> names =
+        certificate.ok() ? certificate->UriNames() : std::vector<std::string>();
+    on_refused_({.device = names.size() == 1 ? names[0] : "",
+                 .serial = certificate.ok() ? certificate->SerialHex() : "",
+                 .reason = std::string(refused.message())});
     // The peer sees a handshake that fails, not why.
     *answer = grpc::Status(grpc::StatusCode::UNAUTHENTICATED, "refused");
     return true;
@@ -56,6 +64,7 @@ class IdentityVerifier final : public tls::ExternalCertificateVerifier {
  private:
   const std::shared_ptr<const Identifier> identifier_;
   const Clock& clock_;
+  const std::function<void(const RefusedCertificate&)> on_refused_;
   LogBudget refusals_;
 };
 
@@ -63,7 +72,8 @@ class IdentityVerifier final : public tls::ExternalCertificateVerifier {
 
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const ServerIdentity& identity,
-    std::shared_ptr<const Identifier> identifier, const Clock& clock) {
+    std::shared_ptr<const Identifier> identifier, const Clock& clock,
+    std::function<void(const RefusedCertificate&)> on_refused) {
   // gRPC would accept a pair that does not match and fail every handshake.
   ASSIGN_OR_RETURN(const Certificate leaf,
                    Certificate::FromPem(identity.certificate_chain_pem));
@@ -81,7 +91,7 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
       GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   options.set_certificate_verifier(
       tls::ExternalCertificateVerifier::Create<IdentityVerifier>(
-          std::move(identifier), clock));
+          std::move(identifier), clock, std::move(on_refused)));
   // A server has no name of its peer to compare.
   options.set_check_call_host(false);
   return tls::TlsServerCredentials(options);

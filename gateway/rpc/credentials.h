@@ -5,12 +5,14 @@
 
 #include <grpcpp/security/server_credentials.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "gateway/access/identify.h"
+#include "gateway/transfer/intake.h"
 
 namespace schleuse {
 
@@ -22,12 +24,13 @@ struct ServerIdentity {
 
 // Mutual TLS: a client without a certificate that chains to the roots, or whom
 // `identifier` does not know at this moment, is refused inside the handshake
-// and reaches no call. The TLS profile itself is the process's
-// (crypto/tls_profile.h).
+// and reaches no call; `on_refused` hears of each, from some thread. The TLS
+// profile itself is the process's (crypto/tls_profile.h).
 //   InvalidArgument  certificate and key do not belong together
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const ServerIdentity& identity,
-    std::shared_ptr<const Identifier> identifier, const Clock& clock);
+    std::shared_ptr<const Identifier> identifier, const Clock& clock,
+    std::function<void(const RefusedCertificate&)> on_refused);
 
 }  // namespace schleuse
 

@@ -228,12 +228,15 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
     std::shared_ptr<const Identifier> identifier, Executor& executor,
     const Clock& clock) {
   RouteGrpcLog();
-  ASSIGN_OR_RETURN(std::shared_ptr<grpc::ServerCredentials> credentials,
-                   MakeServerCredentials(
-                       {.certificate_chain_pem = options.certificate_chain_pem,
-                        .private_key_pem = options.private_key_pem,
-                        .root_certificates_pem = options.root_certificates_pem},
-                       identifier, clock));
+  ASSIGN_OR_RETURN(
+      std::shared_ptr<grpc::ServerCredentials> credentials,
+      MakeServerCredentials(
+          {.certificate_chain_pem = options.certificate_chain_pem,
+           .private_key_pem = options.private_key_pem,
+           .root_certificates_pem = options.root_certificates_pem},
+          identifier, clock, [&intake](const RefusedCertificate& refused) {
+            intake.StateRefusedCertificate(refused);
+          }));
   std::unique_ptr<Inside> inside(new Inside{
       .service =
           Service(intake, std::move(identifier),

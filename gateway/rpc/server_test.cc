@@ -1173,6 +1173,37 @@ TEST(ServerTest, WatchesThatWereGivenUpMakeRoomForOthers) {
   }
 }
 
+TEST(ServerTest, WhoIsTurnedAwayIsStated) {
+  House house(WithReceipts());
+  Answer(Connect(house, Certs().revoked), {BeginOf("r1")});
+  Answer(Connect(house, Certs().dock), {BeginOf("r1", "other-1")});
+  // One a second of each is stated, however many there are.
+  for (int i = 0; i < 5; ++i) {
+    Answer(Connect(house, Certs().dock), {BeginOf("r1", "other-1")});
+  }
+  std::promise<void> published;
+  house.custody.log->Append(
+      statement::GatewayStopped{}, CustodyLog::Importance::kOrdinary,
+      [&](const absl::StatusOr<Logged>&) {
+        house.custody.log->Flush([&] { published.set_value(); });
+      });
+  published.get_future().wait();
+  const std::string year =
+      absl::FormatTime("%Y", absl::Now(), absl::UTCTimeZone());
+  std::string all;
+  for (int width = 1; width < 20; ++width) {
+    all +=
+        ReadFile(house.disk,
+                 absl::StrCat("/custody/", year, "/tile/entries/000.p/", width),
+                 1 << 20)
+            .value_or("");
+  }
+  EXPECT_THAT(all, AllOf(HasSubstr("\"certificate_refused\":{\"device\":"
+                                   "\"spiffe://police.example/dock/hq/lost\""),
+                         HasSubstr("\"refused\":{\"transfer\":{\"camera_id\":"
+                                   "\"other-1\"")));
+}
+
 TEST(ServerTest, ShutdownCancelsWhatIsOpenAtItsDeadline) {
   House house;
   Call call(Connect(house, Certs().dock));

@@ -79,6 +79,18 @@ void IntakeInside::State(statement::Event event,
   options.custody->Append(std::move(event), importance, nullptr);
 }
 
+void IntakeInside::StateRefused(const RecordingName& name,
+                                const Principal& principal,
+                                absl::string_view reason) {
+  if (const auto left_out = refusals.Take(clock.Now())) {
+    State(statement::Refused{.name = name,
+                             .device = principal.spiffe_id(),
+                             .reason = std::string(reason),
+                             .left_out = *left_out},
+          CustodyLog::Importance::kOrdinary);
+  }
+}
+
 // --- Stream ------------------------------------------------------------------
 
 void Stream::Inside::End(const StreamEnd& end) {
@@ -120,6 +132,8 @@ void Stream::OnBegin(Begin begin) {
   if (!decision.permitted()) {
     inside_->SayRefused("begin refused", absl::StrCat(begin.name.ToString(),
                                                       ": ", decision.reason()));
+    inside_->house->StateRefused(begin.name, inside_->principal,
+                                 decision.reason());
     return inside_->End({.status = absl::PermissionDeniedError(
                              "the roster does not grant this camera"),
                          .reason = EndReason::kNotGranted});
@@ -318,6 +332,17 @@ void Intake::Drain(absl::AnyInvocable<void()> done) {
     recording->Drain([countdown] {
       if (--countdown->left == 0) countdown->done();
     });
+  }
+}
+
+void Intake::StateRefusedCertificate(const RefusedCertificate& refused) {
+  if (const auto left_out =
+          inside_->certificate_refusals.Take(inside_->clock.Now())) {
+    inside_->State(statement::CertificateRefused{.device = refused.device,
+                                                 .serial = refused.serial,
+                                                 .reason = refused.reason,
+                                                 .left_out = *left_out},
+                   CustodyLog::Importance::kOrdinary);
   }
 }
 

@@ -89,6 +89,12 @@ class Stream : public std::enable_shared_from_this<Stream> {
 };
 
 // Safe to call from many threads.
+struct RefusedCertificate {
+  std::string device;  // the URI that it names, if it names one
+  std::string serial;  // hexadecimal; empty: it cannot be read
+  std::string reason;
+};
+
 class Intake {
  public:
   // Everything is borrowed and must outlive the last task on the two executors:
@@ -138,6 +144,9 @@ class Intake {
   // brings what was finished to its end, ends all streams with UNAVAILABLE,
   // then calls `done` from some thread, once.
   void Drain(absl::AnyInvocable<void()> done);
+
+  // The door refused somebody's certificate: it goes into the custody log.
+  void StateRefusedCertificate(const RefusedCertificate& refused);
 
   // Streams that carry a transfer; for metrics and logs.
   int streams() const;

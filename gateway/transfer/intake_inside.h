@@ -91,6 +91,11 @@ struct IntakeInside {
   // What happened goes into the custody log, where there is one.
   void State(statement::Event event, CustodyLog::Importance importance);
 
+  // The same for those who are turned away, of whom there may be any number.
+  LogBudget refusals{1}, certificate_refusals{1};
+  void StateRefused(const RecordingName& name, const Principal& principal,
+                    absl::string_view reason);
+
   // Log, for what a peer or a broken disk can make us say again and again.
   void Say(Severity severity, absl::string_view event,
            std::initializer_list<LogField> fields);
