@@ -213,6 +213,67 @@ TEST(ConfigTest, KeepsSpoolAndStoreApart) {
   EXPECT_OK(Load(absl::StrReplaceAll(kLeast, {{"/srv/store", "/srv/spool2"}})));
 }
 
+std::string WithCustody(absl::string_view settings) {
+  return absl::StrCat(kLeast, "custody { ", settings, " }\n");
+}
+
+TEST(ConfigTest, KeepsACustodyLogOnlyIfItIsAskedTo) {
+  EXPECT_FALSE(Load(kLeast)->custody);
+  ASSERT_OK_AND_ASSIGN(
+      const Config config,
+      Load(WithCustody("gateway_name: 'police.example/gw-1' directory: "
+                       "'custody' key_directory: '/srv/keys'")));
+  ASSERT_TRUE(config.custody);
+  EXPECT_EQ(config.custody->gateway_name, "police.example/gw-1");
+  EXPECT_EQ(config.custody->directory, "/etc/custody");
+  EXPECT_EQ(config.custody->key_directory, "/srv/keys");
+  EXPECT_EQ(config.custody->reserve_bytes, uint64_t{16} << 20);
+  EXPECT_EQ(config.custody->keep_years, 1);
+}
+
+TEST(ConfigTest, ListsEveryMistakeOfACustodyLog) {
+  EXPECT_THAT(MistakesIn(WithCustody("")),
+              ElementsAre(At(10, "custody.directory: is missing"),
+                          At(10, "custody.key_directory: is missing"),
+                          At(10, "custody.gateway_name: is missing")));
+  const std::string places =
+      "directory: '/srv/log' key_directory: '/srv/keys' ";
+  for (const char* name : {"https://x y", "a+b", "/gw", "gw/", "gw\\n"}) {
+    EXPECT_THAT(MistakesIn(WithCustody(
+                    absl::StrCat(places, "gateway_name: '", name, "'"))),
+                ElementsAre(At(10, "custody.gateway_name: is a URL without")))
+        << name;
+  }
+  EXPECT_THAT(
+      MistakesIn(WithCustody(absl::StrCat(places,
+                                          "gateway_name: 'g' reserve_bytes: 5 "
+                                          "keep_years: 101"))),
+      ElementsAre(At(10, "custody.reserve_bytes: must be"),
+                  At(10, "custody.keep_years: must be 0 to 100")));
+}
+
+TEST(ConfigTest, KeepsTheLogApartFromFootageAndTheKeysFromBoth) {
+  const auto mistakes = [](const char* log, const char* keys) {
+    return MistakesIn(
+        WithCustody(absl::StrCat("gateway_name: 'g' directory: '", log,
+                                 "' key_directory: '", keys, "'")));
+  };
+  EXPECT_THAT(
+      mistakes("/srv/spool/log", "/keys"),
+      ElementsAre(At(10, "custody.directory: must not lie in the spool")));
+  EXPECT_THAT(
+      mistakes("/srv/store/../store", "/keys"),
+      ElementsAre(At(10, "custody.directory: must not lie in the store")));
+  EXPECT_THAT(mistakes("/log", "/srv/store/keys"),
+              ElementsAre(At(10,
+                             "custody.key_directory: must not lie in the "
+                             "store")));
+  EXPECT_THAT(mistakes("/log", "/log/keys"),
+              ElementsAre(At(10,
+                             "custody.key_directory: must not lie in the "
+                             "log")));
+}
+
 TEST(ConfigTest, AMissingFileIsNoConfiguration) {
   EXPECT_THAT(Config::Load(FakeDisk(), kPath),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr(kPath)));

@@ -208,6 +208,89 @@ TEST_F(GatewayTest, ServesUntilSigterm) {
   }
 }
 
+TEST_F(GatewayTest, InitMakesTheCustodyLogAndItsKeys) {
+  const Result init = RunGateway({"init", "--config", config_});
+  EXPECT_THAT(init.said, HasSubstr("keys.pub to verifiers"));
+  EXPECT_THAT(ReadTestFile(pki_.Path("custody/keys.pub")),
+              StartsWith("schleuse.police.example/gw-1+"));
+  for (const char* key : {"ed25519.pem", "ecdsa-p256.pem"}) {
+    struct stat info;
+    const std::string path = pki_.Path(absl::StrCat("custody-keys/", key));
+    ASSERT_EQ(stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 0777, 0600u);
+  }
+}
+
+TEST_F(GatewayTest, ItsBeginAndItsEndAreStated) {
+  ASSERT_EQ(RunGateway({"init", "--config", config_}).code, 0);
+  Process gateway(Serve());
+  ASSERT_TRUE(gateway.WaitFor("\"event\":\"gateway ready\""));
+  gateway.Signal(SIGTERM);
+  EXPECT_EQ(gateway.Wait(), 0) << gateway.said();
+  RunForTest(absl::StrCat("cat ", pki_.Path("custody"),
+                          "/*/tile/entries/000.p/3 >", pki_.Path("entries")));
+  const std::string entries = ReadTestFile(pki_.Path("entries"));
+  EXPECT_THAT(entries, AllOf(HasSubstr("\"log_begun\""),
+                             HasSubstr("\"gateway_started\":{\"version\":\"0."),
+                             HasSubstr("\"gateway_stopped\":{}")));
+}
+
+TEST_F(GatewayTest, ACustodyLogThatIsNotWhatItWasStopsTheStart) {
+  ASSERT_EQ(RunGateway({"init", "--config", config_}).code, 0);
+  const std::string log = pki_.Path("custody"),
+                    keys = pki_.Path("custody-keys");
+  {
+    Process gateway(Serve());
+    ASSERT_TRUE(gateway.WaitFor("\"event\":\"gateway ready\""));
+    gateway.Signal(SIGTERM);
+    ASSERT_EQ(gateway.Wait(), 0);
+  }
+  struct Damage {
+    std::string command;
+    std::string said;
+  };
+  for (const Damage& damage : std::vector<Damage>{
+           {absl::StrCat("rm ", log, "/schleuse.marker"), "custody has no"},
+           {absl::StrCat("rm ", keys, "/ed25519.pem"), "ed25519.pem"},
+           {absl::StrCat("chmod 644 ", keys, "/ecdsa-p256.pem"), "chmod 600"},
+           {absl::StrCat("rm ", log, "/wal/*"), "write-ahead log"},
+           {absl::StrCat("rm -r ", log, "/*/tile/0"), "is missing"},
+           {absl::StrCat("sed -i 's/^[0-9]*$/9/' ", log, "/*/checkpoint"),
+            "checkpoint"}}) {
+    RunForTest(absl::StrCat("cd ", pki_.Path(""),
+                            " && tar cf before.tar "
+                            "custody custody-keys && ",
+                            damage.command));
+    const Result result = RunGateway(Serve());
+    EXPECT_EQ(result.code, 4) << damage.command;
+    EXPECT_THAT(result.said, HasSubstr(damage.said)) << damage.command;
+    RunForTest(absl::StrCat("cd ", pki_.Path(""),
+                            " && rm -r custody "
+                            "custody-keys && tar xpf before.tar"));
+  }
+  Process gateway(Serve());
+  EXPECT_TRUE(gateway.WaitFor("\"event\":\"gateway ready\"")) << gateway.said();
+}
+
+TEST_F(GatewayTest, AGatewayWithoutACustodyLogGetsOneByAnotherInit) {
+  const std::string with = ReadTestFile(config_);
+  const size_t begin = with.find("custody {");
+  ASSERT_NE(begin, std::string::npos);
+  const size_t end = with.find("}\n", begin) + 2;
+  WriteTestFile(config_, with.substr(0, begin) + with.substr(end));
+  ASSERT_EQ(RunGateway({"init", "--config", config_}).code, 0);
+  {
+    Process gateway(Serve());
+    ASSERT_TRUE(gateway.WaitFor("\"event\":\"gateway ready\""));
+    EXPECT_THAT(gateway.said(), HasSubstr("no receipts are given"));
+  }
+  WriteTestFile(config_, with);
+  EXPECT_EQ(RunGateway(Serve()).code, 4);
+  EXPECT_EQ(RunGateway({"init", "--config", config_}).code, 0);
+  Process gateway(Serve());
+  EXPECT_TRUE(gateway.WaitFor("\"event\":\"gateway ready\"")) << gateway.said();
+}
+
 TEST_F(GatewayTest, InitTwiceIsRefused) {
   EXPECT_EQ(RunGateway({"init", "--config", config_}).code, 0);
   const Result again = RunGateway({"init", "--config", config_});
