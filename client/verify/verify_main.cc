@@ -66,7 +66,7 @@ class ProgressLine {
   }
 
  private:
-  const SystemClock clock_;
+  const SystemClock clock_{};
   const bool terminal_ = isatty(STDERR_FILENO) == 1;
   absl::Time last_ = clock_.Now();
   bool shown_ = false;
