@@ -42,7 +42,7 @@ class ReceiptLayer : public std::enable_shared_from_this<ReceiptLayer> {
   // for others at least ...
   static constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
   // ... and at most so long, or for so many.
-  static constexpr absl::Duration kWaitMax = absl::Seconds(3);
+  static constexpr absl::Duration kWaitMax = absl::Seconds(1);
   static constexpr size_t kGroupMax = 4096;
 
   void LookLater();

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <random>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -35,6 +36,11 @@ tls {
   revocation_list_files: "PKI/crl-devices.pem"
 }
 roster_file: "DIR/roster.textproto"
+custody {
+  gateway_name: "police.example/gw-1"
+  directory: "DIR/custody"
+  key_directory: "DIR/custody-keys"
+}
 limits { spool_reserve_bytes: 1048576 }
 )";
 
@@ -150,6 +156,8 @@ std::unique_ptr<Process> House::StartUpload(
       pki_.Path("root.pem"),
       "--camera",
       std::string(camera),
+      "--custody-keys",
+      Path("custody/keys.pub"),
       "--backoff-initial",
       "10ms",
       "--backoff-max",
@@ -176,13 +184,35 @@ std::string House::CheckStored(absl::string_view camera,
   if (!fs::is_directory(bundle)) return "it is not stored";
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(bundle)) {
+    // A receipt that is being laid, perhaps once more behind a kill.
+    if (entry.path().extension() == ".new") continue;
     files.push_back(entry.path());
   }
-  if (files.size() != 1) {
+  const auto footage =
+      std::find_if(files.begin(), files.end(), [](const fs::path& file) {
+        return absl::StartsWith(file.filename().string(), "recording.");
+      });
+  // With its statement and its receipt, once these are laid.
+  if (footage == files.end() || (files.size() != 1 && files.size() != 3)) {
     return absl::StrCat("the bundle holds ", files.size(), " files");
   }
-  if (Slurp(files.front()) != Slurp(source)) return "other bytes are stored";
+  if (Slurp(*footage) != Slurp(source)) return "other bytes are stored";
   return "";
+}
+
+std::string House::Verify() const {
+  const std::string verify = Runfile("client/verify/schleuse-verify");
+  const std::string keys = absl::StrCat(" --key ", Path("custody/keys.pub"));
+  std::string problems;
+  for (const std::string& command :
+       {absl::StrCat(verify, " log ", Path("custody"), keys),
+        absl::StrCat(verify, " bundle ", Path("store"), "/*/*", keys)}) {
+    const std::string said = Path("verified");
+    const int status =
+        std::system(absl::StrCat(command, " > ", said, " 2>&1").c_str());
+    if (status != 0) absl::StrAppend(&problems, Slurp(said));
+  }
+  return problems;
 }
 
 std::vector<std::string> House::SpoolFiles() const {

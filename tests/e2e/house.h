@@ -39,6 +39,9 @@ class House {
   // bytes of `source`; else what is wrong.
   std::string CheckStored(absl::string_view camera, absl::string_view recording,
                           const std::string& source) const;
+  // "" if schleuse-verify finds the custody log and every bundle in order; else
+  // what it says.
+  std::string Verify() const;
   // Files of transfers that lie in the spool.
   std::vector<std::string> SpoolFiles() const;
   // How often processes killed themselves at each failpoint.

@@ -54,7 +54,10 @@ TEST(KillTest, GatewayKilledAnywhereStoresEveryRecordingOnce) {
   const std::vector<KillPlan> plans = {
       {"gateway.appended", 30, 40},      {"gateway.finished", 20, 2},
       {"store.linking", 20, 2},          {"store.linked", 20, 2},
-      {"gateway.committed", 15, 2},      {"gateway.stored_sent", 10, 2},
+      {"gateway.committed", 15, 2},      {"custody.written", 10, 4},
+      {"custody.durable", 10, 4},        {"gateway.stated", 10, 2},
+      {"gateway.receipt_sent", 10, 2},   {"gateway.laid", 10, 2},
+
       {"gateway.records_removed", 10, 2}};
   House house;
   std::unique_ptr<Process> gateway = house.StartGateway();
@@ -122,6 +125,8 @@ TEST(KillTest, GatewayKilledAnywhereStoresEveryRecordingOnce) {
   const auto ended = gateway->Wait(absl::Seconds(30));
   ASSERT_TRUE(ended.has_value());
   EXPECT_TRUE(ended->exited && ended->code == 0);
+  // One statement and one receipt for each, however often it was killed.
+  EXPECT_EQ(house.Verify(), "");
 }
 
 TEST(KillTest, ClientKilledAnywhereStoresEveryRecordingOnce) {

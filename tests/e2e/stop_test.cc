@@ -86,7 +86,7 @@ class Device {
     v1::UploadReply reply;
     while (stream_->Read(&reply)) {
       if (reply.has_ack()) acknowledged_ = reply.ack().durable_offset();
-      stored_ |= reply.has_stored();
+      stored_ |= reply.has_receipt();
     }
     return stream_->Finish();
   }
