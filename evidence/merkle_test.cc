@@ -18,7 +18,6 @@ namespace {
 
 using absl::StatusCode;
 using ::testing::IsEmpty;
-using ::testing::SizeIs;
 
 // A tree that keeps everything: the slow truth.
 class WholeTree {

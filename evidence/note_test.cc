@@ -107,9 +107,11 @@ TEST(NoteVectorsTest, CosignatureKey) {
 }
 
 TEST(NoteVerifierTest, WhatIsNoKeyIsRefused) {
+  constexpr char kTooLong[] =
+      "PeterNeumann+cc469956+"
+      "ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==";
   for (const char* bad :
-       {"PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/"
-        "LDE4izWy10TWBADKEY==",
+       {kTooLong,
         "PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
         "", "+", "++", "a+b+c", "PeterNeumann"}) {
     EXPECT_THAT(NoteVerifier::Parse(bad).status(),
@@ -150,12 +152,12 @@ TEST(NoteTest, WhatIsNoNoteIsRefused) {
            text,
            text + "\n",
            text + "\n" + line.substr(0, line.size() - 1),
-           "\x01" + text + "\n" + line,
-           "\xff" + text + "\n" + line,
+           absl::StrCat("\x01", text, "\n", line),
+           absl::StrCat("\xff", text, "\n", line),
            text + "\n" + "\xe2\x80\x94 Bad Name x08go/AAAA=",
            text + "\n" + "\xe2\x80\x94 Bad Name x08go/AAAA=\n",
-           text + "\n" + line + "Unexpected line.\n",
-           text + "\n" + lines101,
+           absl::StrCat(text, "\n", line, "Unexpected line.\n"),
+           absl::StrCat(text, "\n", lines101),
            text + "\n" + "\xe2\x80\x94 Name eDA=\n",         // an id too short
            text + "\n" + "\xe2\x80\x94 Name x08go/ZJ ku\n",  // not base64
            std::string(),

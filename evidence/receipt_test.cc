@@ -68,10 +68,10 @@ TEST(ReceiptTest, WhatIsNoneIsRefused) {
            head + "index 5\nnot base64\n\ncheckpoint\n",
            head + "index 5\n" + absl::Base64Escape(std::string(64, 'x')) +
                "\n\ncheckpoint\n",
-           head + "index 5\n" + hashes64 + "\ncheckpoint\n",
-           head + "index 5\n" + hash,
-           head + "index 5\n" + hash + "\n",
-           head + "index 5\n" + hash + "checkpoint\n",
+           absl::StrCat(head, "index 5\n", hashes64, "\ncheckpoint\n"),
+           absl::StrCat(head, "index 5\n", hash),
+           absl::StrCat(head, "index 5\n", hash, "\n"),
+           absl::StrCat(head, "index 5\n", hash, "checkpoint\n"),
            std::string(kReceiptBytesMax + 1, 'x'),
        }) {
     EXPECT_THAT(ParseReceipt(bad).status(),

@@ -96,7 +96,7 @@ class FileCustodyLog final
   void RunAfter(absl::Duration delay) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Duration Company() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Waiting> Take();
-  absl::Status Commit(std::vector<Pending> batch);
+  absl::Status Commit(std::vector<Pending> all);
   // Writes and syncs; what does not fit on a full disk is told so and goes.
   absl::Status WriteBatch(std::vector<Pending>& batch, Written& written);
   absl::Status AppendToWal(const Batch& batch);

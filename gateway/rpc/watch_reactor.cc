@@ -120,7 +120,7 @@ class Watch final : public ReceiptWatch {
     while (!writing_ && !finished_) {
       if (!waiting_.empty()) {
         writing_ = true;
-        written_ = std::move(waiting_.front());
+        written_ = waiting_.front();  // shares the bytes
         waiting_.pop_front();
         mutex_.Unlock();
         call_.StartWrite(&written_);
