@@ -188,6 +188,16 @@ class ResultsTest(BenchTest):
         runs = [run("product", rate) for rate in (1.0, 100.0, 7.0)]
         self.assertEqual(summarize(runs)["A4", "product"].rate(), 7.0)
 
+    def test_what_receipts_cost_was_not_measured(self) -> None:
+        runs = [
+            run("product", 60.0, scenario="B"),
+            run("product_without_receipts", 100.0, scenario="B"),
+        ]
+        summaries = summarize(runs)
+        figures = figures_of(summaries, ratios_of(summaries), None)
+        met = {figure.what: figure.met for figure in figures}
+        self.assertEqual(met["B: files/s with receipts to those without"], False)
+
     def test_figures_are_met_or_not(self) -> None:
         runs = [run("product", 120.0), run("grpc_sink", 100.0)]
         summaries = summarize(runs)
@@ -304,8 +314,8 @@ class SharesTest(unittest.TestCase):
         self.assertEqual(shares([1], 4), [[1]])
 
 
-def run(peer: str, rate: float) -> Run:
-    return Run("A4", peer, 1, OK, seconds=1.0, rate=rate, client_cpu_s_per_gb=1.0,
+def run(peer: str, rate: float, scenario: str = "A4") -> Run:
+    return Run(scenario, peer, 1, OK, seconds=1.0, rate=rate, client_cpu_s_per_gb=1.0,
                server_cpu_s_per_gb=2.0, ack_delay_millis=AckDelay(1.0, 20.0))
 
 

@@ -15,7 +15,8 @@ FIGURES = (
     "server_peak_bytes",
 )
 # What the product is compared with; the disk is a limit, no peer.
-COMPARED = ("grpc_sink", "tls_sink", "nginx_hashed", "nginx", "sftp", "disk")
+COMPARED = ("product_without_receipts", "grpc_sink", "tls_sink", "nginx_hashed",
+            "nginx", "sftp", "disk")
 
 Medians = dict[str, Optional[float]]
 
