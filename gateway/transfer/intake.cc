@@ -318,6 +318,7 @@ void Intake::Unwatch(const ReceiptWatch& watch) {
 void Intake::Drain(absl::AnyInvocable<void()> done) {
   inside_->draining = true;
   inside_->watches.EndAll(absl::UnavailableError("the gateway is stopping"));
+  inside_->layer->Hurry();
   const std::vector<std::shared_ptr<LiveRecording>> live =
       inside_->registry.All();
   if (live.empty()) return done();

@@ -67,10 +67,8 @@ struct IntakeInside {
   CreditBook credit{options.credit_bytes_total};
   ReceiptWatches watches{};
   std::atomic<bool> draining{false};
-  // Its tasks are the house's recordings', who keep the house.
   std::shared_ptr<ReceiptLayer> layer = std::make_shared<ReceiptLayer>(
-      store, waiters, clock,
-      [this] { return streams->all() > 0 && !draining; });
+      store, waiters, clock, [of = streams] { return of->all() > 0; });
 
   Mutex leftovers_mutex{};
   // Finished transfers of an earlier process that wait for their turn, and how

@@ -88,8 +88,12 @@ void LiveRecording::TellWatches() {
 // Beside the strand, with its syncs.
 void LiveRecording::LayProof() {
   stating_->running = true;
+  // The house has the layer, and we have the house; who is at work is held by
+  // the registry.
   house_->layer->Lay({.bundle = stating_->bundle, .proof = *stating_->proof},
-                     [self = shared_from_this()](absl::Status laid) {
+                     [us = weak_from_this()](absl::Status laid) {
+                       const auto self = us.lock();
+                       if (self == nullptr) return;
                        self->GoOn([self = self.get(), laid = std::move(laid)] {
                          self->stating_->running = false;
                          self->OnLaid(laid);

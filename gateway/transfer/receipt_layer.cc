@@ -15,6 +15,11 @@ void ReceiptLayer::Lay(Laying laying, Done done) {
   LookLater();
 }
 
+void ReceiptLayer::Hurry() {
+  MutexLock lock(mutex_);
+  hurries_ = true;
+}
+
 void ReceiptLayer::LookLater() {
   waiters_.PostAfter(kLookEvery, [self = shared_from_this()] { self->Look(); });
 }
@@ -24,7 +29,7 @@ void ReceiptLayer::Look() {
   std::vector<Done> dones;
   {
     MutexLock lock(mutex_);
-    if (busy_() && layings_.size() < kGroupMax &&
+    if (!hurries_ && busy_() && layings_.size() < kGroupMax &&
         clock_.Now() - first_at_ < kWaitMax) {
       LookLater();
       return;

@@ -36,6 +36,8 @@ class ReceiptLayer : public std::enable_shared_from_this<ReceiptLayer> {
 
   // Tells `done` as Store::Lay does, from some thread.
   void Lay(Laying laying, Done done);
+  // Nobody goes first any more.
+  void Hurry();
 
  private:
   // How often it looks whether it is busy; the first of a group waits so long
@@ -56,6 +58,7 @@ class ReceiptLayer : public std::enable_shared_from_this<ReceiptLayer> {
   absl::Time first_at_ ABSL_GUARDED_BY(mutex_);
   std::vector<Laying> layings_ ABSL_GUARDED_BY(mutex_);
   std::vector<Done> dones_ ABSL_GUARDED_BY(mutex_);
+  bool hurries_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace schleuse
