@@ -76,7 +76,7 @@ TEST(SimulationTest, NothingAcknowledgedIsLostInCrashesCutsAndBrokenLinks) {
   EXPECT_GT(totals.takeovers, 100);
   EXPECT_GT(totals.drains, 100);
   EXPECT_GT(totals.full_disks, 100);
-  EXPECT_GT(totals.store_away, 50);
+  EXPECT_GT(totals.store_away, 100);
   EXPECT_GT(totals.again, 50);
 }
 
