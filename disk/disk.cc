@@ -38,8 +38,8 @@ absl::StatusOr<std::string> ReadFile(const Disk& disk, absl::string_view path,
   return bytes;
 }
 
-absl::Status WriteFileAtomically(Disk& disk, absl::string_view path,
-                                 absl::string_view bytes) {
+absl::Status ReplaceFile(Disk& disk, absl::string_view path,
+                         absl::string_view bytes) {
   const std::string temporary = absl::StrCat(path, ".new");
   // An earlier crash may have left one.
   if (const absl::Status removed = disk.Remove(temporary);
@@ -51,8 +51,13 @@ absl::Status WriteFileAtomically(Disk& disk, absl::string_view path,
   if (!written.ok()) {
     // Only to give back its space; the next attempt removes it too.
     disk.Remove(temporary).IgnoreError();
-    return written;
   }
+  return written;
+}
+
+absl::Status WriteFileAtomically(Disk& disk, absl::string_view path,
+                                 absl::string_view bytes) {
+  RETURN_IF_ERROR(ReplaceFile(disk, path, bytes));
   return disk.SyncDirectory(ParentOf(path));
 }
 

@@ -152,8 +152,12 @@ absl::StatusOr<std::string> ReadFile(const Disk& disk, absl::string_view path,
                                      uint64_t bytes_max);
 
 // Puts `bytes` under `path` so that a power cut leaves the old file or the new
-// one: temporary file `<path>.new`, sync, Replace, sync of the directory. One
-// caller at a time for each path.
+// one, and which of the two nobody knows before the directory is synced:
+// temporary file `<path>.new`, sync, Replace. One caller at a time for each
+// path.
+absl::Status ReplaceFile(Disk& disk, absl::string_view path,
+                         absl::string_view bytes);
+// The same, and the sync of the directory.
 absl::Status WriteFileAtomically(Disk& disk, absl::string_view path,
                                  absl::string_view bytes);
 

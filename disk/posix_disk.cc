@@ -11,8 +11,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <limits>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -390,5 +392,10 @@ absl::StatusOr<std::unique_ptr<ProcessLock>> ProcessLock::Take(
 }
 
 ProcessLock::~ProcessLock() { close(descriptor_); }
+
+std::string AbsolutePath(absl::string_view path) {
+  std::error_code error;  // leaves an empty path
+  return std::filesystem::absolute(std::string(path), error).string();
+}
 
 }  // namespace schleuse

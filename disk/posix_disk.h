@@ -2,9 +2,16 @@
 #ifndef SCHLEUSE_DISK_POSIX_DISK_H_
 #define SCHLEUSE_DISK_POSIX_DISK_H_
 
+#include <string>
+
+#include "absl/strings/string_view.h"
 #include "disk/disk.h"
 
 namespace schleuse {
+
+// What a person typed, made absolute by the directory that the process is in;
+// no file is touched. Empty, which cannot be opened, if that cannot be told.
+std::string AbsolutePath(absl::string_view path);
 
 class PosixDisk final : public Disk {
  public:

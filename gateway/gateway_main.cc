@@ -10,12 +10,10 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -309,13 +307,6 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
 
 // --- the commands ------------------------------------------------------------
 
-// An empty path, which cannot be opened, if there is no working directory.
-std::string Absolute(const std::string& path) {
-  if (path.empty()) return path;
-  std::error_code error;
-  return std::filesystem::absolute(path, error).string();
-}
-
 int Complain(const absl::Status& status, ExitCode code) {
   std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return code;
@@ -394,7 +385,7 @@ int GatewayMain(int argc, char** argv) {
     return Complain(profile, kExitRefused);
   }
   umask(077);
-  const std::string config_file = Absolute(arguments->config_file);
+  const std::string config_file = AbsolutePath(arguments->config_file);
   switch (arguments->command) {
     case Arguments::Command::kHelp:
       std::fputs(kHelp, stdout);
@@ -407,7 +398,7 @@ int GatewayMain(int argc, char** argv) {
     case Arguments::Command::kCheck:
       return CheckCommand(config_file);
     case Arguments::Command::kServe:
-      return ServeCommand(config_file, Absolute(arguments->port_file));
+      return ServeCommand(config_file, AbsolutePath(arguments->port_file));
   }
   return kExitUsage;
 }

@@ -1,9 +1,7 @@
 #include "client/upload/runner.h"
 
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "base/status.h"
@@ -12,6 +10,7 @@
 #include "client/upload/text.h"
 #include "client/uploader/file_source.h"
 #include "client/uploader/upload.h"
+#include "disk/posix_disk.h"
 
 namespace schleuse::client {
 namespace {
@@ -20,11 +19,6 @@ namespace {
 std::string OriginalName(absl::string_view file) {
   const absl::string_view name = BaseName(file);
   return IsPlainText(name) ? std::string(name) : RecordingIdOf(file);
-}
-
-std::string Absolute(const std::string& path) {
-  std::error_code error;  // leaves an empty path, which cannot be opened
-  return std::filesystem::absolute(path, error).string();
 }
 
 }  // namespace
@@ -72,7 +66,7 @@ class Runner::Job final : public UploadObserver,
         runner_.arguments_.recordings[index_];
     runner_.board_.Started(index_);
     absl::StatusOr<std::unique_ptr<FileSource>> source =
-        FileSource::Open(runner_.disk_, Absolute(recording.file));
+        FileSource::Open(runner_.disk_, AbsolutePath(recording.file));
     if (!source.ok()) {
       return OnDone({source.status(), recording.name, std::nullopt, {}});
     }
@@ -90,7 +84,7 @@ class Runner::Job final : public UploadObserver,
   absl::Status KeepReceipt(const RecordingName& name, const Receipt& receipt) {
     if (runner_.arguments_.receipt_directory.empty()) return absl::OkStatus();
     const std::string directory =
-        JoinPath(JoinPath(Absolute(runner_.arguments_.receipt_directory),
+        JoinPath(JoinPath(AbsolutePath(runner_.arguments_.receipt_directory),
                           name.camera_id()),
                  name.recording_id());
     absl::Status kept = MakeDirectories(runner_.disk_, directory);

@@ -7,10 +7,8 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -43,11 +41,6 @@ int Complain(const absl::Status& status) {
       .Write(absl::StrCat("schleuse-upload: ", status.message(),
                           "\nTry schleuse-upload --help.\n"));
   return kExitUsage;
-}
-
-std::string Absolute(const std::string& path) {
-  std::error_code error;  // leaves an empty path, which cannot be opened
-  return std::filesystem::absolute(path, error).string();
 }
 
 // What gRPC has to say stands in the status of our calls.
@@ -120,7 +113,7 @@ absl::StatusOr<std::vector<PinnedKeys>> ReadCustodyKeys(
   std::vector<PinnedKeys> all;
   for (const std::string& file : files) {
     ASSIGN_OR_RETURN(const std::string text,
-                     ReadFile(disk, Absolute(file), kKeyFileBytesMax));
+                     ReadFile(disk, AbsolutePath(file), kKeyFileBytesMax));
     absl::StatusOr<PinnedKeys> keys = PinnedKeys::Parse(text);
     if (!keys.ok()) return Annotate(keys.status(), file);
     all.push_back(*std::move(keys));
@@ -179,9 +172,9 @@ int UploadMain(int argc, char** argv) {
   if (!custody_keys.ok()) return Complain(custody_keys.status());
   arguments->upload.custody_keys = *std::move(custody_keys);
   const absl::StatusOr<std::unique_ptr<Credentials>> credentials =
-      Credentials::Load(disk, {Absolute(arguments->certificate_file),
-                               Absolute(arguments->key_file),
-                               Absolute(arguments->root_file)});
+      Credentials::Load(disk, {AbsolutePath(arguments->certificate_file),
+                               AbsolutePath(arguments->key_file),
+                               AbsolutePath(arguments->root_file)});
   if (!credentials.ok()) return Complain(credentials.status());
   return Run(*arguments, disk, **credentials, wake_up);
 }

@@ -4,9 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -34,11 +32,6 @@ enum ExitCode {
 // Far more than any file of keys has.
 constexpr uint64_t kKeyFileBytesMax = 64 << 10;
 constexpr absl::Duration kProgressEvery = absl::Seconds(1);
-
-std::string Absolute(const std::string& path) {
-  std::error_code error;  // leaves an empty path, which cannot be opened
-  return std::filesystem::absolute(path, error).lexically_normal().string();
-}
 
 int Complain(const absl::Status& status, ExitCode code) {
   std::fprintf(stderr, "schleuse-verify: %s\n",
@@ -75,7 +68,7 @@ class ProgressLine {
 // A key itself, or the text of a file of keys.
 absl::StatusOr<std::string> KeyText(const Disk& disk, const std::string& word) {
   if (NoteVerifier::Parse(word).ok()) return word;
-  return ReadFile(disk, Absolute(word), kKeyFileBytesMax);
+  return ReadFile(disk, AbsolutePath(word), kKeyFileBytesMax);
 }
 
 absl::StatusOr<PinnedKeys> ReadKeys(const Disk& disk,
@@ -105,7 +98,7 @@ absl::StatusOr<WitnessPolicy> PolicyOf(const VerifyArguments& arguments) {
 absl::StatusOr<KeptCheckpoint> ReadKept(const Disk& disk,
                                         const std::string& path) {
   ASSIGN_OR_RETURN(const std::string bytes,
-                   ReadFile(disk, Absolute(path), kReceiptBytesMax));
+                   ReadFile(disk, AbsolutePath(path), kReceiptBytesMax));
   return KeptFrom(path, bytes);
 }
 
@@ -135,7 +128,7 @@ absl::StatusOr<Report> Verify(PosixDisk& disk, const VerifyArguments& arguments,
       return CheckConsistency(disk, old, path, pinned);
     }
     case Command::kExport:
-      return ExportStatements(disk, path, Absolute(arguments.out), pinned,
+      return ExportStatements(disk, path, AbsolutePath(arguments.out), pinned,
                               arguments.from, arguments.to, progress);
     case Command::kStatements:
       return VerifyExport(disk, path, pinned, progress);
@@ -164,7 +157,8 @@ int Run(PosixDisk& disk, const VerifyArguments& arguments) {
     paths.erase(paths.begin());
   }
   std::vector<std::string> keys = arguments.keys;
-  if (keys.empty()) keys.push_back(JoinPath(Absolute(paths[0]), "keys.pub"));
+  if (keys.empty())
+    keys.push_back(JoinPath(AbsolutePath(paths[0]), "keys.pub"));
   const auto pinned = ReadKeys(disk, keys);
   if (!pinned.ok()) return Complain(pinned.status(), kExitUsage);
   const auto policy = PolicyOf(arguments);
@@ -172,7 +166,7 @@ int Run(PosixDisk& disk, const VerifyArguments& arguments) {
   int code = kExitProven;
   for (const std::string& path : paths) {
     absl::StatusOr<Report> report =
-        Verify(disk, arguments, *pinned, *policy, Absolute(path));
+        Verify(disk, arguments, *pinned, *policy, AbsolutePath(path));
     if (!report.ok()) {
       code = std::max(code, Complain(report.status(), kExitUnreadable));
       continue;

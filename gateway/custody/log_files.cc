@@ -108,13 +108,7 @@ absl::Status LogFiles::WriteOnce(const std::string& path,
     if (made_.size() > 1000) made_.clear();
     made_.insert(directory);
   }
-  const std::string draft = absl::StrCat(target, ".new");
-  const absl::Status gone = disk_.Remove(draft);
-  if (!gone.ok() && !absl::IsNotFound(gone)) return gone;
-  ASSIGN_OR_RETURN(const std::unique_ptr<File> file, disk_.Create(draft));
-  RETURN_IF_ERROR(file->Write(0, bytes));
-  RETURN_IF_ERROR(file->Sync());
-  return disk_.Replace(draft, target);
+  return ReplaceFile(disk_, target, bytes);
 }
 
 absl::Status LogFiles::SyncNames() {
