@@ -1,4 +1,4 @@
-#include "gateway/custody/right_edge.h"
+#include "evidence/right_edge.h"
 
 #include <algorithm>
 #include <optional>

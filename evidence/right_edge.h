@@ -2,8 +2,8 @@
 // hashes that no full, published tile holds yet. Its memory does not grow with
 // the log. Tiles as in C2SP tlog-tiles: hash i of tile (L, n) is that of the
 // full subtree of 256^L leaves with number n * 256 + i.
-#ifndef SCHLEUSE_GATEWAY_CUSTODY_RIGHT_EDGE_H_
-#define SCHLEUSE_GATEWAY_CUSTODY_RIGHT_EDGE_H_
+#ifndef SCHLEUSE_EVIDENCE_RIGHT_EDGE_H_
+#define SCHLEUSE_EVIDENCE_RIGHT_EDGE_H_
 
 #include <array>
 #include <cstdint>
@@ -64,12 +64,10 @@ class RightEdge {
     std::optional<Digest> Append(const Digest& hash);
   };
 
-  void AppendAt(size_t level, const Digest& hash);
-
   uint64_t size_ = 0;
   std::vector<Level> levels_;
 };
 
 }  // namespace schleuse
 
-#endif  // SCHLEUSE_GATEWAY_CUSTODY_RIGHT_EDGE_H_
+#endif  // SCHLEUSE_EVIDENCE_RIGHT_EDGE_H_

@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/verify/report.h"
@@ -14,9 +13,6 @@
 #include "evidence/receipt.h"
 
 namespace schleuse::client {
-
-// How much of a long work is done, in bytes or entries; called now and then.
-using Advance = absl::FunctionRef<void(uint64_t done, uint64_t all)>;
 
 // A directory with recording.<ext>, statement.json and receipt.tlog-proof.
 // Where receipt.witnessed.tlog-proof lies beside them it is checked as well;

@@ -10,7 +10,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "client/verify/bundle.h"
 #include "client/verify/report.h"
 #include "disk/disk.h"
 #include "evidence/checkpoint.h"

@@ -2,10 +2,12 @@
 #ifndef SCHLEUSE_CLIENT_VERIFY_REPORT_H_
 #define SCHLEUSE_CLIENT_VERIFY_REPORT_H_
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -41,6 +43,9 @@ struct Report {
     problems.push_back(absl::StrCat(parts...));
   }
 };
+
+// How much of a long work is done, in bytes or entries; called now and then.
+using Advance = absl::FunctionRef<void(uint64_t done, uint64_t all)>;
 
 std::string ToText(const Report& report);
 // One object on one line: "verdict" is "proven" or "not proven".

@@ -4,14 +4,12 @@
 #define SCHLEUSE_CLIENT_VERIFY_TREE_CHECK_H_
 
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "client/verify/published_log.h"
 #include "client/verify/report.h"
 #include "crypto/digest.h"
+#include "evidence/right_edge.h"
 
 namespace schleuse::client {
 
@@ -27,21 +25,12 @@ class TreeCheck {
   uint64_t tiles() const { return tiles_; }
 
  private:
-  struct Level {
-    uint64_t number = 0;  // of the tile that grows
-    std::string tile;
-  };
-
-  absl::Status AppendAt(size_t level, const Digest& hash);
-  absl::Status Compare(size_t level, bool full);
+  absl::Status Compare(int level, uint64_t number, uint64_t width);
 
   const PublishedLog& log_;
   Report& report_;
-  std::vector<Level> levels_;
-  uint64_t leaves_ = 0;
+  RightEdge edge_;
   uint64_t tiles_ = 0;
-  // The root of the full subtree of 2^i leaves that waits for its sibling.
-  std::vector<std::optional<Digest>> peaks_;
 };
 
 }  // namespace schleuse::client

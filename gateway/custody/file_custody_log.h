@@ -13,9 +13,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "base/mutex.h"
+#include "evidence/right_edge.h"
 #include "gateway/custody/custody_log.h"
 #include "gateway/custody/log_files.h"
-#include "gateway/custody/right_edge.h"
 #include "gateway/custody/wal.h"
 
 namespace schleuse {

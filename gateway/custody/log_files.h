@@ -16,7 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "disk/disk.h"
-#include "gateway/custody/right_edge.h"
+#include "evidence/right_edge.h"
 
 namespace schleuse {
 
