@@ -70,7 +70,7 @@ for role in dock radio operator auditor monitor witness gateway; do
   [[ $(openssl x509 -in "$path" -noout -pubkey) == \
     $(openssl pkey -in "${path%.pem}.key" -pubout) ]] ||
     failed "$path and its key differ"
-  if [[ $role == gateway ]]; then
+  if [[ $role == gateway || $role == witness ]]; then
     verifies "$path" "$ca" sslserver
   else
     refuses "unsuitable certificate purpose" openssl verify -purpose sslserver \
