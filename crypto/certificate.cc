@@ -132,6 +132,19 @@ absl::StatusOr<Certificate> Certificate::FromPem(absl::string_view pem) {
   return Handle::Read(std::move(x509));
 }
 
+absl::StatusOr<Certificate> Certificate::FromDer(absl::string_view der) {
+  RETURN_IF_ERROR(CheckSize(der));
+  const OpenSslErrors errors;
+  const auto* next = reinterpret_cast<const unsigned char*>(der.data());
+  const unsigned char* const end = next + der.size();
+  X509Pointer x509(d2i_X509(nullptr, &next, static_cast<long>(der.size())));
+  if (x509 == nullptr || next != end) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("no readable certificate in DER: ", errors.Reason()));
+  }
+  return Handle::Read(std::move(x509));
+}
+
 absl::StatusOr<std::vector<Certificate>> Certificate::AllFromPem(
     absl::string_view pem) {
   const OpenSslErrors errors;

@@ -22,6 +22,8 @@ class Certificate {
   // The first certificate in `pem`.
   //   InvalidArgument  there is none, or it cannot be read
   static absl::StatusOr<Certificate> FromPem(absl::string_view pem);
+  //   InvalidArgument  it is none, or bytes follow it
+  static absl::StatusOr<Certificate> FromDer(absl::string_view der);
   // All of them, in order; at least one.
   static absl::StatusOr<std::vector<Certificate>> AllFromPem(
       absl::string_view pem);

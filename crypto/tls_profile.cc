@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "crypto/openssl.h"
+#include "crypto/tls_commands.h"
 
 namespace schleuse {
 namespace {
@@ -50,20 +51,8 @@ absl::Status Refused(const OpenSslErrors& errors, absl::string_view what) {
 // tried by itself.
 absl::Status TryEach(const OpenSslErrors& errors) {
   const ContextPointer context(SSL_CTX_new(TLS_method()));
-  const CommandsPointer commands(SSL_CONF_CTX_new());
-  if (context == nullptr || commands == nullptr) {
-    return Refused(errors, "no context");
-  }
-  SSL_CONF_CTX_set_flags(commands.get(), SSL_CONF_FLAG_FILE |
-                                             SSL_CONF_FLAG_CLIENT |
-                                             SSL_CONF_FLAG_SERVER);
-  SSL_CONF_CTX_set_ssl_ctx(commands.get(), context.get());
-  for (const Setting& setting : kProfile) {
-    if (SSL_CONF_cmd(commands.get(), setting.command, setting.value) <= 0) {
-      return Refused(errors, setting.command);
-    }
-  }
-  return absl::OkStatus();
+  if (context == nullptr) return Refused(errors, "no context");
+  return ApplyTlsProfile(context.get());
 }
 
 absl::Status MakeDefault(const OpenSslErrors& errors) {
@@ -99,6 +88,25 @@ absl::Status CheckIsDefault(const OpenSslErrors& errors) {
 }
 
 }  // namespace
+
+absl::Status ApplyTlsProfile(SSL_CTX* context) {
+  const OpenSslErrors errors;
+  const CommandsPointer commands(SSL_CONF_CTX_new());
+  if (commands == nullptr) return Refused(errors, "no commands");
+  SSL_CONF_CTX_set_flags(commands.get(), SSL_CONF_FLAG_FILE |
+                                             SSL_CONF_FLAG_CLIENT |
+                                             SSL_CONF_FLAG_SERVER);
+  SSL_CONF_CTX_set_ssl_ctx(commands.get(), context);
+  for (const Setting& setting : kProfile) {
+    if (SSL_CONF_cmd(commands.get(), setting.command, setting.value) <= 0) {
+      return Refused(errors, setting.command);
+    }
+  }
+  // What it carries over is what the library set before: a library's own upper
+  // bound would end in no version at all.
+  SSL_CTX_set_max_proto_version(context, 0);
+  return absl::OkStatus();
+}
 
 absl::Status InstallTlsProfile() {
   const OpenSslErrors errors;

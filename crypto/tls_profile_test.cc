@@ -11,14 +11,13 @@
 
 #include "base/status_matchers.h"
 #include "crypto/openssl.h"
+#include "crypto/test_connection.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace schleuse {
 namespace {
 
-using ContextPointer = OpenSslPointer<SSL_CTX, SSL_CTX_free>;
-using SslPointer = OpenSslPointer<SSL, SSL_free>;
 using KeyPointer = OpenSslPointer<EVP_PKEY, EVP_PKEY_free>;
 using X509Pointer = OpenSslPointer<X509, X509_free>;
 
@@ -64,41 +63,11 @@ ContextPointer NewContext(const Identity& identity, const Change& change) {
   return context;
 }
 
-// One connection between two contexts in memory.
-struct Connection {
-  Connection(SSL_CTX* client_context, SSL_CTX* server_context)
-      : client(SSL_new(client_context)), server(SSL_new(server_context)) {
-    BIO* client_side = nullptr;
-    BIO* server_side = nullptr;
-    BIO_new_bio_pair(&client_side, 0, &server_side, 0);
-    SSL_set_bio(client.get(), client_side, client_side);
-    SSL_set_bio(server.get(), server_side, server_side);
-    SSL_set_connect_state(client.get());
-    SSL_set_accept_state(server.get());
-    for (int i = 0; i < 20; ++i) {
-      SSL_do_handshake(client.get());
-      SSL_do_handshake(server.get());
-    }
-    // What a server sends behind the handshake is read here.
-    char byte = 0;
-    SSL_write(server.get(), "x", 1);
-    arrived = SSL_read(client.get(), &byte, 1) == 1;
-    ERR_clear_error();
-  }
-  bool accepted() const {
-    return arrived && SSL_is_init_finished(client.get()) == 1 &&
-           SSL_is_init_finished(server.get()) == 1;
-  }
-  SslPointer client;
-  SslPointer server;
-  bool arrived = false;
-};
-
 bool Accepted(const Change& change_client, const Change& change_server,
               const Identity& client = P256(),
               const Identity& server = P256()) {
-  return Connection(NewContext(client, change_client).get(),
-                    NewContext(server, change_server).get())
+  return TestConnection(NewContext(client, change_client).get(),
+                        NewContext(server, change_server).get())
       .accepted();
 }
 
@@ -129,7 +98,7 @@ class TlsProfileTest : public testing::Test {
 TEST_F(TlsProfileTest, TwoThatFollowItAgreeOnItsFirstChoice) {
   const ContextPointer client = NewContext(P256(), Nothing);
   const ContextPointer server = NewContext(P256(), Nothing);
-  const Connection connection(client.get(), server.get());
+  const TestConnection connection(client.get(), server.get());
   ASSERT_TRUE(connection.accepted());
   SSL* ssl = connection.server.get();
   EXPECT_STREQ(SSL_get_version(ssl), "TLSv1.3");
