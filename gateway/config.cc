@@ -51,7 +51,7 @@ class Reader {
       : disk_(disk), base_(ParentOf(path)), settings_(path, text, proto_) {}
 
   absl::StatusOr<Config> Read() {
-    const std::optional<ListenAddress> listen = ReadListen();
+    const std::optional<SocketAddress> listen = ReadListen();
     const std::string spool =
         ReadPath("spool_directory", proto_.spool_directory());
     const std::string store =
@@ -99,13 +99,13 @@ class Reader {
   }
 
  private:
-  std::optional<ListenAddress> ReadListen() {
+  std::optional<SocketAddress> ReadListen() {
     if (proto_.listen().empty()) {
       settings_.Missing("listen");
       return std::nullopt;
     }
-    absl::StatusOr<ListenAddress> address =
-        ListenAddress::Parse(proto_.listen());
+    absl::StatusOr<SocketAddress> address =
+        SocketAddress::Parse(proto_.listen());
     if (address.ok()) return *std::move(address);
     settings_.Mistake("listen", address.status().message());
     return std::nullopt;

@@ -11,15 +11,15 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/socket_address.h"
 #include "disk/disk.h"
 #include "gateway/custody_room.h"
-#include "gateway/rpc/listen_address.h"
 
 namespace schleuse {
 
 // All paths are absolute.
 struct Config {
-  ListenAddress listen;
+  SocketAddress listen;
   std::string spool_directory;
   std::string store_root;
   bool store_read_back;

@@ -279,7 +279,7 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   Log(Severity::kInfo, "gateway ready",
       {{"version", kVersion},
        {"gateway_id", gateway_id},
-       {"address", config.listen.ip()},
+       {"address", config.listen.ip.ToString()},
        {"port", server->port()}});
 
   WaitForStop();
