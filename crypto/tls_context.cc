@@ -16,6 +16,7 @@ namespace schleuse {
 namespace {
 
 using X509Pointer = OpenSslPointer<X509, X509_free>;
+using ContextPointer = OpenSslPointer<SSL_CTX, SSL_CTX_free>;
 using KeyPointer = OpenSslPointer<EVP_PKEY, EVP_PKEY_free>;
 using StorePointer = OpenSslPointer<X509_STORE, X509_STORE_free>;
 
@@ -137,6 +138,15 @@ absl::Status SetUpTlsContext(SSL_CTX* context, const TlsIdentity& identity,
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
                      Verify);
   return absl::OkStatus();
+}
+
+absl::Status CheckTlsIdentity(const TlsIdentity& identity) {
+  const ContextPointer context(SSL_CTX_new(TLS_method()));
+  if (context == nullptr) return absl::InternalError("no TLS context");
+  return SetUpTlsContext(context.get(), identity,
+                         [](const std::vector<Certificate>&) {
+                           return absl::PermissionDeniedError("never asked");
+                         });
 }
 
 }  // namespace schleuse

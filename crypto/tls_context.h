@@ -38,6 +38,9 @@ using PeerCheck =
 absl::Status SetUpTlsContext(ssl_ctx_st* context, const TlsIdentity& identity,
                              PeerCheck check);
 
+// As SetUpTlsContext says, tried on a context of its own.
+absl::Status CheckTlsIdentity(const TlsIdentity& identity);
+
 }  // namespace schleuse
 
 #endif  // SCHLEUSE_CRYPTO_TLS_CONTEXT_H_

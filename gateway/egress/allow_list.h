@@ -1,0 +1,48 @@
+// Whither the gateway may connect: networks and ports. What no entry permits is
+// forbidden; without entries that is everything.
+#ifndef SCHLEUSE_GATEWAY_EGRESS_ALLOW_LIST_H_
+#define SCHLEUSE_GATEWAY_EGRESS_ALLOW_LIST_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "base/socket_address.h"
+
+namespace schleuse {
+
+// A network in CIDR notation (RFC 4632, RFC 4291 2.3) and one port.
+struct AllowedNetwork {
+  IpAddress network;
+  int prefix_bits;
+  uint16_t port;
+
+  // "10.20.0.0/16:443", "[fd00:20::/32]:443"; an address alone is a network of
+  // one.
+  //   InvalidArgument  it is none, or has bits beyond its prefix
+  static absl::StatusOr<AllowedNetwork> Parse(absl::string_view text);
+  std::string ToString() const;
+  bool Holds(const SocketAddress& address) const;
+  // Whether all of it is out of the internet's reach: RFC 1918, RFC 6598, RFC
+  // 4193, loopback.
+  bool IsInternal() const;
+};
+
+class AllowList {
+ public:
+  AllowList() = default;
+  explicit AllowList(std::vector<AllowedNetwork> networks)
+      : networks_(std::move(networks)) {}
+
+  bool Permits(const SocketAddress& address) const;
+  const std::vector<AllowedNetwork>& networks() const { return networks_; }
+
+ private:
+  std::vector<AllowedNetwork> networks_;
+};
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_EGRESS_ALLOW_LIST_H_
