@@ -1,12 +1,18 @@
 #include "gateway/store/file_store.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "base/status.h"
+#include "evidence/checkpoint.h"
+#include "evidence/note.h"
+#include "evidence/receipt.h"
 
 namespace schleuse {
 namespace {
@@ -14,6 +20,9 @@ namespace {
 constexpr absl::string_view kBytesPrefix = "recording.";
 constexpr absl::string_view kStatement = "statement.json";
 constexpr absl::string_view kReceipt = "receipt.tlog-proof";
+constexpr absl::string_view kWitnessed = "receipt.witnessed.tlog-proof";
+// No camera can be called so.
+constexpr absl::string_view kNewestReceipt = ".newest-receipt.tlog-proof";
 constexpr uint64_t kProofBytesMax = 128 << 10;
 constexpr uint64_t kReadBytes = 1 << 20;
 // Hashed in one step of a commit: some ten milliseconds.
@@ -47,9 +56,26 @@ absl::Status NotOursToMakeAnew(absl::string_view location) {
                    "anew: check the disk, copy the file, restart"));
 }
 
-std::vector<std::pair<absl::string_view, absl::string_view>> FilesOf(
-    const Proof& proof) {
-  return {{kStatement, proof.statement}, {kReceipt, proof.receipt}};
+// How far a log had come when it gave a receipt.
+struct Reached {
+  Origin origin;
+  uint64_t size;
+
+  // Another gateway's log says nothing of this one.
+  bool Beyond(const Reached& other) const {
+    return origin.gateway != other.origin.gateway ||
+           std::tie(origin.year, origin.number, size) >
+               std::tie(other.origin.year, other.origin.number, other.size);
+  }
+};
+
+// Nobody's signature is looked at.
+absl::StatusOr<Reached> ReachedBy(absl::string_view receipt) {
+  ASSIGN_OR_RETURN(const Receipt parsed, ParseReceipt(receipt));
+  ASSIGN_OR_RETURN(const std::string text, NoteText(parsed.checkpoint));
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(text));
+  ASSIGN_OR_RETURN(Origin origin, Origin::Parse(checkpoint.origin));
+  return Reached{std::move(origin), checkpoint.size};
 }
 
 std::string DraftOf(absl::string_view path) {
@@ -390,13 +416,41 @@ absl::Status FileStore::Keep(const Bundle& bundle) {
   return kept;
 }
 
-// All bytes are durable before the first of them gets its name.
 std::vector<absl::Status> FileStore::Lay(absl::Span<const Laying> layings) {
+  std::vector<absl::StatusOr<Drafts>> all;
+  for (const Laying& laying : layings) all.push_back(DraftsOf(laying));
+  const std::optional<Drafts> newest = NewestOf(layings);
+  if (newest) all.push_back(*newest);
+  std::vector<absl::Status> results = LayAll(all);
+  if (newest) {
+    // It only says how far the log had come: an older one says less, and does
+    // no harm.
+    if (!results.back().ok()) {
+      Log(Severity::kWarning, "store: the newest receipt is not kept aside",
+          {{"reason", results.back().message()}});
+    }
+    results.pop_back();
+  }
+  return results;
+}
+
+std::vector<absl::Status> FileStore::LayWitnessed(
+    absl::Span<const Laying> layings) {
+  std::vector<absl::StatusOr<Drafts>> all;
+  for (const Laying& laying : layings) all.push_back(WitnessedDrafts(laying));
+  return LayAll(all);
+}
+
+// All bytes are durable before the first of them gets its name.
+std::vector<absl::Status> FileStore::LayAll(
+    absl::Span<const absl::StatusOr<Drafts>> all) {
   std::vector<absl::Status> results;
-  for (const Laying& laying : layings) results.push_back(Draft(laying));
+  for (const absl::StatusOr<Drafts>& drafts : all) {
+    results.push_back(drafts.ok() ? Write(*drafts) : drafts.status());
+  }
   SyncFor(results);
-  for (size_t i = 0; i < layings.size(); ++i) {
-    if (results[i].ok()) results[i] = NameDrafts(layings[i]);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (results[i].ok()) results[i] = Name(*all[i]);
   }
   SyncFor(results);
   return results;
@@ -411,10 +465,13 @@ void FileStore::SyncFor(std::vector<absl::Status>& results) {
   for (absl::Status& result : results) result.Update(synced);
 }
 
-absl::Status FileStore::Draft(const Laying& laying) {
-  const std::string directory = ParentOf(laying.bundle.location);
-  for (const auto& [name, bytes] : FilesOf(laying.proof)) {
-    const std::string path = JoinPath(directory, name);
+absl::StatusOr<FileStore::Drafts> FileStore::DraftsOf(
+    const Laying& laying) const {
+  Drafts drafts = {
+      ParentOf(laying.bundle.location),
+      {{kStatement, laying.proof.statement}, {kReceipt, laying.proof.receipt}}};
+  for (const auto& [name, bytes] : drafts.files) {
+    const std::string path = JoinPath(drafts.directory, name);
     const absl::StatusOr<std::string> held =
         ReadFile(disk_, path, kProofBytesMax);
     if (held.ok() && *held != bytes) {
@@ -422,12 +479,60 @@ absl::Status FileStore::Draft(const Laying& laying) {
           absl::StrCat(path, " holds something else"));
     }
     if (!held.ok() && !absl::IsNotFound(held.status())) return held.status();
-    // Found alike it may come from a process that died before its sync, or
-    // whose sync failed: made anew, it can be synced.
-    auto file = disk_.Create(DraftOf(path));
+  }
+  return drafts;
+}
+
+absl::StatusOr<FileStore::Drafts> FileStore::WitnessedDrafts(
+    const Laying& laying) const {
+  const std::string directory = ParentOf(laying.bundle.location);
+  RETURN_IF_ERROR(disk_.Stat(laying.bundle.location).status());
+  const std::string statement = JoinPath(directory, kStatement);
+  const absl::StatusOr<std::string> stated =
+      ReadFile(disk_, statement, kProofBytesMax);
+  if (absl::IsNotFound(stated.status())) {
+    return absl::UnavailableError(absl::StrCat(statement, " is not there yet"));
+  }
+  RETURN_IF_ERROR(stated.status());
+  if (*stated != laying.proof.statement) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(statement, " is another statement"));
+  }
+  const absl::StatusOr<std::string> held =
+      ReadFile(disk_, JoinPath(directory, kWitnessed), kProofBytesMax);
+  if (!held.ok() && !absl::IsNotFound(held.status())) return held.status();
+  return Drafts{directory,
+                {{kWitnessed, held.ok() ? *held : laying.proof.receipt}}};
+}
+
+std::optional<FileStore::Drafts> FileStore::NewestOf(
+    absl::Span<const Laying> layings) const {
+  const absl::StatusOr<std::optional<std::string>> kept = NewestReceipt();
+  std::optional<Reached> reached;
+  if (kept.ok() && *kept) {
+    const absl::StatusOr<Reached> before = ReachedBy(**kept);
+    if (before.ok()) reached = *before;
+  }
+  const std::string* newest = nullptr;
+  for (const Laying& laying : layings) {
+    const absl::StatusOr<Reached> by = ReachedBy(laying.proof.receipt);
+    if (!by.ok() || (reached && !by->Beyond(*reached))) continue;
+    reached = *by;
+    newest = &laying.proof.receipt;
+  }
+  if (newest == nullptr) return std::nullopt;
+  return Drafts{root_, {{kNewestReceipt, *newest}}};
+}
+
+// Found alike a file may come from a process that died before its sync, or
+// whose sync failed: made anew, it can be synced.
+absl::Status FileStore::Write(const Drafts& drafts) {
+  for (const auto& [name, bytes] : drafts.files) {
+    const std::string path = DraftOf(JoinPath(drafts.directory, name));
+    auto file = disk_.Create(path);
     if (absl::IsAlreadyExists(file.status())) {
-      RETURN_IF_ERROR(disk_.Remove(DraftOf(path)));
-      file = disk_.Create(DraftOf(path));
+      RETURN_IF_ERROR(disk_.Remove(path));
+      file = disk_.Create(path);
     }
     RETURN_IF_ERROR(file.status());
     RETURN_IF_ERROR((*file)->Write(0, bytes));
@@ -435,14 +540,22 @@ absl::Status FileStore::Draft(const Laying& laying) {
   return absl::OkStatus();
 }
 
-absl::Status FileStore::NameDrafts(const Laying& laying) {
-  const std::string directory = ParentOf(laying.bundle.location);
-  const Names names(*this, directory);
-  for (const auto& [name, bytes] : FilesOf(laying.proof)) {
-    const std::string path = JoinPath(directory, name);
+absl::Status FileStore::Name(const Drafts& drafts) {
+  const Names names(*this, drafts.directory);
+  for (const auto& [name, bytes] : drafts.files) {
+    const std::string path = JoinPath(drafts.directory, name);
     RETURN_IF_ERROR(disk_.Replace(DraftOf(path), path));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<std::string>> FileStore::NewestReceipt() const {
+  absl::StatusOr<std::string> receipt =
+      ReadFile(disk_, JoinPath(root_, kNewestReceipt), kProofBytesMax);
+  if (receipt.ok()) return std::optional<std::string>(*std::move(receipt));
+  if (!absl::IsNotFound(receipt.status())) return receipt.status();
+  RETURN_IF_ERROR(Probe());
+  return std::optional<std::string>();
 }
 
 absl::StatusOr<std::optional<Proof>> FileStore::ReadProof(

@@ -6,7 +6,9 @@
 #define SCHLEUSE_GATEWAY_STORE_FILE_STORE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -40,6 +42,9 @@ class FileStore final : public Store {
   // Syncs the file's bytes and the names on the way to it.
   absl::Status Keep(const Bundle& bundle) override;
   std::vector<absl::Status> Lay(absl::Span<const Laying> layings) override;
+  std::vector<absl::Status> LayWitnessed(
+      absl::Span<const Laying> layings) override;
+  absl::StatusOr<std::optional<std::string>> NewestReceipt() const override;
   absl::StatusOr<std::optional<Proof>> ReadProof(
       const Bundle& bundle) const override;
   std::string StatedLocation(const Bundle& bundle) const override;
@@ -63,8 +68,20 @@ class FileStore final : public Store {
   // none that may not be so.
   absl::Status MakeCameraDirectory(absl::string_view camera);
   absl::StatusOr<NameSyncs::Change> MakeDirectoryOf(const RecordingName& name);
-  absl::Status Draft(const Laying& laying);
-  absl::Status NameDrafts(const Laying& laying);
+  // Small files that are to appear in one directory.
+  struct Drafts {
+    std::string directory;
+    std::vector<std::pair<absl::string_view, std::string>> files;  // by name
+  };
+  absl::StatusOr<Drafts> DraftsOf(const Laying& laying) const;
+  absl::StatusOr<Drafts> WitnessedDrafts(const Laying& laying) const;
+  // Of the newest receipt among them, if none is kept that is as new.
+  std::optional<Drafts> NewestOf(absl::Span<const Laying> layings) const;
+  // Writes and names them all, durably. One status for each.
+  std::vector<absl::Status> LayAll(
+      absl::Span<const absl::StatusOr<Drafts>> all);
+  absl::Status Write(const Drafts& drafts);
+  absl::Status Name(const Drafts& drafts);
   void SyncFor(std::vector<absl::Status>& results);
   // Whether a sync of a name at `location` failed, so that no later one counts.
   bool IsDoubted(absl::string_view location);

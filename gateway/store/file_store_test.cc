@@ -44,6 +44,13 @@ class FilesHarness final : public StoreHarness {
   // Empty: the contract sends it away before anything is stored.
   void GoAway() override { ASSERT_OK(disk_->RemoveDirectory(files_.root)); }
   void ComeBack() override { ASSERT_OK(disk_->MakeDirectory(files_.root)); }
+  std::string Witnessed(const Bundle& bundle) override {
+    return ReadFile(*disk_,
+                    JoinPath(ParentOf(bundle.location),
+                             "receipt.witnessed.tlog-proof"),
+                    1 << 20)
+        .value_or("");
+  }
 
  private:
   const std::unique_ptr<Disk> disk_;

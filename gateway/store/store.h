@@ -76,13 +76,13 @@ class StoredBytes {
                                            uint64_t length) const = 0;
 };
 
-// Safe to call from many threads.
 // What is to lie beside a bundle's bytes.
 struct Laying {
   Bundle bundle;
   Proof proof;
 };
 
+// Safe to call from many threads.
 class Store {
  public:
   virtual ~Store() = default;
@@ -107,6 +107,16 @@ class Store {
   //   AlreadyExists  others lie there: they stay
   //   others         nobody knows which of it is durable: lay it anew
   virtual std::vector<absl::Status> Lay(absl::Span<const Laying> layings) = 0;
+  // Lays receipts that witnesses have cosigned beside the statements that they
+  // are for, durably; likewise. One that lies there already stays: OK.
+  //   NotFound       no such bundle: deleted
+  //   Unavailable    its statement does not lie there yet
+  //   AlreadyExists  it is the bundle of another statement
+  virtual std::vector<absl::Status> LayWitnessed(
+      absl::Span<const Laying> layings) = 0;
+  // Of all receipts that Lay ever laid, one whose log was the largest: what is
+  // stored here says how far the log must have come. nullopt: none was laid.
+  virtual absl::StatusOr<std::optional<std::string>> NewestReceipt() const = 0;
   // nullopt: not both lie there.
   virtual absl::StatusOr<std::optional<Proof>> ReadProof(
       const Bundle& bundle) const = 0;

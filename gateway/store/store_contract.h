@@ -13,6 +13,11 @@
 #include "absl/strings/str_cat.h"
 #include "base/random.h"
 #include "base/status_matchers.h"
+#include "crypto/signer.h"
+#include "evidence/checkpoint.h"
+#include "evidence/merkle.h"
+#include "evidence/note.h"
+#include "evidence/receipt.h"
 #include "gateway/store/store.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -32,6 +37,8 @@ class StoreHarness {
   // Makes the store unreachable, and reachable again as it was.
   virtual void GoAway() = 0;
   virtual void ComeBack() = 0;
+  // The witnessed receipt that lies beside a bundle; empty: none does.
+  virtual std::string Witnessed(const Bundle& bundle) = 0;
 };
 
 // All steps of a commit.
@@ -169,7 +176,6 @@ TEST_P(StoreContractTest, RecordingsDoNotDisturbEachOther) {
   EXPECT_THAT(Stored(Recording("s~", "cam-1")), testing::ElementsAre("four"));
 }
 
-// More than a store reads in one step, so that it stops in between.
 TEST_P(StoreContractTest, KeepsWhatProvesABundleBesideIt) {
   const auto bundle = SpoolAndCommit(Recording(), "footage");
   ASSERT_OK(bundle);
@@ -195,6 +201,74 @@ TEST_P(StoreContractTest, KeepsWhatProvesABundleBesideIt) {
   EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
 }
 
+TEST_P(StoreContractTest, LaysWhatWitnessesCosignedOnceAndForItsStatement) {
+  const auto bundle = SpoolAndCommit(Recording(), "footage");
+  ASSERT_OK(bundle);
+  const Proof proof = {.statement = "{}", .receipt = "receipt\n"};
+  const Proof witnessed = {.statement = "{}", .receipt = "witnessed\n"};
+  const auto lay = [&](const Bundle& at, const Proof& what) {
+    return store().LayWitnessed(std::vector<Laying>{{at, what}}).front();
+  };
+  EXPECT_THAT(lay(*bundle, witnessed),
+              StatusIs(absl::StatusCode::kUnavailable));
+  ASSERT_THAT(store().Lay(std::vector<Laying>{{*bundle, proof}}),
+              testing::ElementsAre(IsOk()));
+  EXPECT_THAT(lay(*bundle, {.statement = "other", .receipt = "witnessed\n"}),
+              StatusIs(absl::StatusCode::kAlreadyExists));
+  EXPECT_THAT(harness_->Witnessed(*bundle), "");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_OK(lay(*bundle, witnessed));
+    EXPECT_EQ(harness_->Witnessed(*bundle), "witnessed\n");
+    harness_->Restart();
+  }
+  // The first stays: a court may have seen it.
+  EXPECT_OK(lay(*bundle, {.statement = "{}", .receipt = "later\n"}));
+  EXPECT_EQ(harness_->Witnessed(*bundle), "witnessed\n");
+  EXPECT_THAT(store().ReadProof(*bundle), IsOkAndHolds(proof));
+  Bundle gone = *bundle;
+  gone.location += "x";
+  EXPECT_THAT(lay(gone, witnessed), StatusIs(absl::StatusCode::kNotFound));
+}
+
+// A log that was set back shows by the receipts that it gave.
+TEST_P(StoreContractTest, KnowsTheNewestReceiptOfAll) {
+  EXPECT_THAT(store().NewestReceipt(), IsOkAndHolds(std::nullopt));
+  const auto receipt = [](absl::string_view year, uint64_t size) {
+    const std::string origin = absl::StrCat("police.example/custody/", year);
+    return ToText(Receipt{
+        .index = 0,
+        .proof = {},
+        .checkpoint =
+            *SignNote(ToText(Checkpoint{origin, size, EmptyRoot()}),
+                      {*NoteSigner::Make(
+                          origin, PrivateKey::Generate(KeyKind::kEd25519))})});
+  };
+  int number = 0;
+  const auto lay = [&](const std::vector<std::string>& receipts) {
+    std::vector<Laying> layings;
+    for (const std::string& text : receipts) {
+      const std::string id = absl::StrCat("r", ++number);
+      const auto bundle = SpoolAndCommit(Recording(id), id);
+      layings.push_back({*bundle, {.statement = "{}", .receipt = text}});
+    }
+    for (const absl::Status& laid : store().Lay(layings)) EXPECT_OK(laid);
+  };
+  const std::string ninth = receipt("2026", 9);
+  lay({receipt("2026", 7), ninth, receipt("2026", 8)});
+  EXPECT_THAT(store().NewestReceipt(), IsOkAndHolds(ninth));
+  lay({receipt("2026", 3), "no receipt"});
+  EXPECT_THAT(store().NewestReceipt(), IsOkAndHolds(ninth));
+  const std::string next_year = receipt("2027", 2);
+  lay({next_year});
+  EXPECT_THAT(store().NewestReceipt(), IsOkAndHolds(next_year));
+  harness_->Restart();
+  EXPECT_THAT(store().NewestReceipt(), IsOkAndHolds(next_year));
+  // Those of before are laid once more at a start.
+  lay({ninth});
+  EXPECT_THAT(store().NewestReceipt(), IsOkAndHolds(next_year));
+}
+
+// More than a store reads in one step, so that it stops in between.
 TEST_P(StoreContractTest, LargeRecordingIsStoredAndFoundAgainInSteps) {
   const std::string bytes(kLargeBytes, 'x');
   const StoreSource source = harness_->Spool(Recording(), bytes);

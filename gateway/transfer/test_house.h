@@ -166,6 +166,13 @@ class HouseStore final : public Store {
   absl::Status Keep(const Bundle& bundle) override {
     return files_.Keep(bundle);
   }
+  std::vector<absl::Status> LayWitnessed(
+      absl::Span<const Laying> layings) override {
+    return files_.LayWitnessed(layings);
+  }
+  absl::StatusOr<std::optional<std::string>> NewestReceipt() const override {
+    return files_.NewestReceipt();
+  }
   std::vector<absl::Status> Lay(absl::Span<const Laying> layings) override {
     if (!lays.ok()) return std::vector<absl::Status>(layings.size(), lays);
     return files_.Lay(layings);
