@@ -59,7 +59,7 @@ FileCustodyLog::FileCustodyLog(Disk& disk, absl::string_view directory,
 absl::StatusOr<std::unique_ptr<CustodyLog>> CustodyLog::Open(
     Disk& disk, absl::string_view directory, const CustodyKeys& keys,
     Executor& executor, const Clock& clock, Random& random,
-    CustodyOptions options, const std::vector<Checkpoint>& known) {
+    CustodyOptions options, const std::vector<KnownTree>& known) {
   // Posted tasks keep the log alive; whoever opened it holds a handle.
   class Handle final : public CustodyLog {
    public:

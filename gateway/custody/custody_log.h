@@ -28,8 +28,8 @@
 #include "base/executor.h"
 #include "base/random.h"
 #include "base/recording_name.h"
+#include "crypto/digest.h"
 #include "disk/disk.h"
-#include "evidence/checkpoint.h"
 #include "gateway/custody/keys.h"
 #include "gateway/custody/statement.h"
 
@@ -41,6 +41,14 @@ struct Logged {
   uint64_t index;
   std::string statement;  // its bytes
   std::string receipt;    // C2SP tlog-proof
+};
+
+// What somebody else holds of the log: it must not have fallen behind that.
+struct KnownTree {
+  std::string origin;
+  uint64_t size;
+  std::optional<Digest> root;  // a witness tells its size alone
+  std::string by;              // "the witness w1", for people
 };
 
 struct CustodyOptions {
@@ -73,16 +81,16 @@ struct CustodyOptions {
 class CustodyLog {
  public:
   // Everything is borrowed and must outlive the last task on `executor`, whose
-  // tasks wait for the disk. `known`: checkpoints that others hold, which the
-  // log must not fall behind. Reads what an earlier process left, makes it
-  // durable anew, and publishes it.
+  // tasks wait for the disk. `known`: what others hold of it,
+  // which the log must not have fallen behind. Reads what an earlier process
+  // left, makes it durable anew, and publishes it.
   //   DataLoss, FailedPrecondition  the log is not what it was: do not start;
   //                                 the message says which file and what to do
   //   others                        as Disk says
   static absl::StatusOr<std::unique_ptr<CustodyLog>> Open(
       Disk& disk, absl::string_view directory, const CustodyKeys& keys,
       Executor& executor, const Clock& clock, Random& random,
-      CustodyOptions options, const std::vector<Checkpoint>& known = {});
+      CustodyOptions options, const std::vector<KnownTree>& known = {});
   virtual ~CustodyLog() = default;
 
   enum class Importance {

@@ -68,7 +68,7 @@ class House {
         executor.Now());
   }
 
-  absl::Status Open(const std::vector<Checkpoint>& known = {}) {
+  absl::Status Open(const std::vector<KnownTree>& known = {}) {
     CustodyOptions options;
     options.reserve_bytes = kReserveBytes;
     options.segment_bytes = segment_bytes;
@@ -809,20 +809,60 @@ TEST_F(RefusalTest, ACheckpointThatWasChanged) {
   ExpectRefused("/custody/2026/checkpoint");
 }
 
+KnownTree Known(const Checkpoint& checkpoint) {
+  return {checkpoint.origin, checkpoint.size, checkpoint.root, "somebody"};
+}
+
 TEST_F(RefusalTest, ALogThatOthersKnowToBeLonger) {
   present_.size += 1;
-  EXPECT_THAT(house_.Open({present_}),
+  EXPECT_THAT(
+      house_.Open({Known(present_)}),
+      StatusIs(StatusCode::kDataLoss,
+               AllOf(HasSubstr("somebody knows"), HasSubstr("never reached"))));
+  // A witness tells its size alone.
+  KnownTree known = Known(present_);
+  known.root.reset();
+  EXPECT_THAT(house_.Open({known}),
               StatusIs(StatusCode::kDataLoss, HasSubstr("never reached")));
+}
+
+TEST_F(RefusalTest, ALogThatOthersKnowToBeAYearOn) {
+  for (const char* later : {"2027", "2026-2"}) {
+    EXPECT_THAT(house_.Open({{absl::StrCat(kGateway, "/custody/", later), 1,
+                              EmptyRoot(), "somebody"}}),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("is still at")));
+  }
 }
 
 TEST_F(RefusalTest, AnotherRootAtOneSize) {
   present_.root = EmptyRoot();
-  EXPECT_THAT(house_.Open({present_}),
+  EXPECT_THAT(house_.Open({Known(present_)}),
               StatusIs(StatusCode::kDataLoss, HasSubstr("does not lead to")));
 }
 
+// At a size that no batch of the write-ahead log ended at.
+TEST_F(RefusalTest, AnotherRootAtAnySize) {
+  const Digest first = LeafHash(Audit(house_, "2026").entries.front());
+  EXPECT_THAT(house_.Open({{present_.origin, 1, EmptyRoot(), "somebody"}}),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("does not lead to")));
+  EXPECT_OK(house_.Open({{present_.origin, 1, first, "somebody"}}));
+}
+
+TEST_F(RefusalTest, AnEmptyLogThatOthersKnow) {
+  House fresh;
+  EXPECT_THAT(fresh.Open({Known(present_)}),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("the log is empty")));
+}
+
 TEST_F(RefusalTest, NotWhatOthersKnowToBeSo) {
-  EXPECT_OK(house_.Open({present_}));
+  KnownTree size_alone = Known(present_);
+  size_alone.root.reset();
+  EXPECT_OK(house_.Open(
+      {Known(present_),
+       size_alone,
+       // Of a year that is over, and of another gateway.
+       {absl::StrCat(kGateway, "/custody/2025"), 9, EmptyRoot(), "somebody"},
+       {"police.example/gw-2/custody/2027", 9, EmptyRoot(), "somebody"}}));
 }
 
 TEST_F(RefusalTest, AWriteAheadLogOfOtherKeys) {

@@ -29,7 +29,7 @@ class FileCustodyLog final
                  const Clock& clock, Random& random, CustodyOptions options);
 
   // recovery.cc: reads, checks, makes durable anew, publishes. Before all else.
-  absl::Status Recover(const std::vector<Checkpoint>& known);
+  absl::Status Recover(const std::vector<KnownTree>& known);
 
   void Append(statement::Event event, Importance importance,
               Done done) override;
@@ -132,8 +132,11 @@ class FileCustodyLog final
   // --- recovery ---
   absl::Status Replay(const Batch& batch, std::vector<Found>& logs);
   absl::StatusOr<Found> FindLog(const Batch& first);
-  absl::Status Check(const std::vector<Found>& logs,
-                     const std::vector<Checkpoint>& known) const;
+  absl::Status Check(const std::vector<Found>& logs) const;
+  // That the log is nowhere behind what others hold.
+  absl::Status Check(const KnownTree& known,
+                     const std::vector<Found>& logs) const;
+  absl::StatusOr<Digest> RootAt(uint64_t size, const Found& log) const;
   absl::Status NothingPublished() const;
   void Remember(absl::Span<const Batch> batches);
   absl::StatusOr<std::string> OldReceipt(const Kept& kept) const;

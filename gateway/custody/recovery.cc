@@ -39,7 +39,7 @@ bool Match(const RightEdge& edge, const std::vector<std::string>& entries) {
 
 }  // namespace
 
-absl::Status FileCustodyLog::Recover(const std::vector<Checkpoint>& known) {
+absl::Status FileCustodyLog::Recover(const std::vector<KnownTree>& known) {
   std::vector<Found> logs;
   std::vector<Batch> batches;
   ASSIGN_OR_RETURN(const uint64_t torn, wal_.Read([&](Batch batch) {
@@ -47,7 +47,8 @@ absl::Status FileCustodyLog::Recover(const std::vector<Checkpoint>& known) {
     batches.push_back(std::move(batch));
     return absl::OkStatus();
   }));
-  RETURN_IF_ERROR(Check(logs, known));
+  RETURN_IF_ERROR(Check(logs));
+  for (const KnownTree& tree : known) RETURN_IF_ERROR(Check(tree, logs));
   if (logs.empty()) {
     const Origin first = {
         .gateway = keys_.pinned().gateway(),
@@ -190,15 +191,8 @@ absl::StatusOr<FileCustodyLog::Found> FileCustodyLog::FindLog(
   return found;
 }
 
-absl::Status FileCustodyLog::Check(const std::vector<Found>& logs,
-                                   const std::vector<Checkpoint>& known) const {
-  if (logs.empty()) {
-    RETURN_IF_ERROR(NothingPublished());
-    if (!known.empty()) {
-      return Refuse("the log is empty, but receipts or witnesses know of one");
-    }
-    return absl::OkStatus();
-  }
+absl::Status FileCustodyLog::Check(const std::vector<Found>& logs) const {
+  if (logs.empty()) return NothingPublished();
   for (const Found& log : logs) {
     // Every process leaves at least the last batch behind.
     if (!log.roots.contains(log.state.edge.size())) {
@@ -213,19 +207,55 @@ absl::Status FileCustodyLog::Check(const std::vector<Found>& logs,
     return Refuse(absl::StrCat("the entries below ",
                                logs.back().files.directory(), " are missing"));
   }
-  for (const Checkpoint& other : known) {
-    if (other.origin != state.origin.ToString()) continue;
-    const bool larger = other.size > state.edge.size();
-    const auto root = logs.back().roots.find(other.size);
-    if (larger ||
-        (root != logs.back().roots.end() && root->second != other.root)) {
-      return Refuse(absl::StrCat(
-          "others hold a checkpoint of ", other.size, " entries of ",
-          other.origin, ", which this log of ", state.edge.size(),
-          larger ? " has never reached" : " does not lead to"));
-    }
+  return absl::OkStatus();
+}
+
+absl::Status FileCustodyLog::Check(const KnownTree& known,
+                                   const std::vector<Found>& logs) const {
+  ASSIGN_OR_RETURN(const Origin origin, Origin::Parse(known.origin));
+  if (origin.gateway != keys_.pinned().gateway()) return absl::OkStatus();
+  const auto refuse = [&known](absl::string_view what) {
+    return Refuse(absl::StrCat(known.by, " knows ", known.size, " entries of ",
+                               known.origin, ", ", what));
+  };
+  if (logs.empty()) return refuse("but the log is empty");
+  const Found& last = logs.back();
+  const Origin& present = last.state.origin;
+  const auto in_order = [](const Origin& one) {
+    return std::make_pair(one.year, one.number);
+  };
+  // Of logs that are closed the chain tells.
+  if (in_order(origin) < in_order(present)) return absl::OkStatus();
+  const uint64_t size = last.state.edge.size();
+  if (in_order(origin) > in_order(present)) {
+    return refuse(
+        absl::StrCat("but this log is still at ", present.ToString()));
+  }
+  if (known.size > size) {
+    return refuse(
+        absl::StrCat("which this log of ", size, " has never reached"));
+  }
+  if (!known.root) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const Digest root, RootAt(known.size, last));
+  if (root != *known.root) {
+    return refuse(
+        absl::StrCat("which this log of ", size, " does not lead to"));
   }
   return absl::OkStatus();
+}
+
+// Of the first `size` entries: out of the tiles that are published, or as a
+// batch ended there.
+absl::StatusOr<Digest> FileCustodyLog::RootAt(uint64_t size,
+                                              const Found& log) const {
+  const auto batch = log.roots.find(size);
+  if (batch != log.roots.end()) return batch->second;
+  return RootOf(size, [&log](int level, uint64_t index) {
+    // A process leaves what no tile holds yet in its write-ahead log.
+    absl::StatusOr<Digest> node = log.state.edge.Node(level, index);
+    if (node.ok()) return node;
+    return log.files.ReadNode(log.state.published, level, index);
+  });
 }
 
 // A log without a write-ahead log was cut by somebody.
