@@ -172,10 +172,16 @@ absl::StatusOr<RightEdge> LogFiles::ReadEdge(uint64_t size) const {
 absl::StatusOr<Digest> LogFiles::ReadNode(uint64_t size, int level,
                                           uint64_t index) const {
   const NodePlace place = PlaceOfNode(size, level, index);
-  const std::string path =
+  std::string path =
       TilePath(place.tile.level, place.tile.number, place.tile.width);
-  ASSIGN_OR_RETURN(const std::string tile, ReadOwn(path));
-  const absl::StatusOr<Digest> node = NodeInTile(tile, place);
+  absl::StatusOr<std::string> tile = ReadOwn(path);
+  if (!tile.ok() && place.tile.width < kTileWidth) {
+    // The log has grown since, and the full tile took the place of this one.
+    path = TilePath(place.tile.level, place.tile.number, kTileWidth);
+    tile = ReadOwn(path);
+  }
+  RETURN_IF_ERROR(tile.status());
+  const absl::StatusOr<Digest> node = NodeInTile(*tile, place);
   if (!node.ok()) {
     return Damaged(JoinPath(directory_, path), node.status().message());
   }
@@ -198,13 +204,22 @@ absl::Status LogFiles::RemoveEntries() {
 
 absl::StatusOr<std::vector<std::string>> LogFiles::ReadEntries(
     uint64_t number, uint64_t width) const {
-  const std::string path = EntriesPath(number, width);
-  ASSIGN_OR_RETURN(const std::string bundle, ReadOwn(path));
+  std::string path = EntriesPath(number, width);
+  absl::StatusOr<std::string> bundle = ReadOwn(path);
+  uint64_t held = width;
+  if (!bundle.ok() && width < kTileWidth) {
+    // As with tiles.
+    path = EntriesPath(number, kTileWidth);
+    bundle = ReadOwn(path);
+    held = kTileWidth;
+  }
+  RETURN_IF_ERROR(bundle.status());
   absl::StatusOr<std::vector<std::string>> entries =
-      DecodeEntries(bundle, width);
+      DecodeEntries(*bundle, held);
   if (!entries.ok()) {
     return Damaged(JoinPath(directory_, path), entries.status().message());
   }
+  entries->resize(width);
   return entries;
 }
 

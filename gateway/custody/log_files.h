@@ -54,14 +54,15 @@ class LogFiles {
   absl::StatusOr<RightEdge> ReadEdge(uint64_t size) const;
   absl::StatusOr<std::vector<std::string>> ReadLastEntries(uint64_t size) const;
   // The hash of the full subtree of 2^level leaves with number `index`, in the
-  // published tree of `size`.
+  // published tree of `size`, which may have grown since.
   absl::StatusOr<Digest> ReadNode(uint64_t size, int level,
                                   uint64_t index) const;
   // Whether there is a bundle of entries, or a part of one.
   absl::StatusOr<bool> HasEntries() const;
   // Removes all of them; tiles and checkpoint stay.
   absl::Status RemoveEntries();
-  // The entries of a published bundle.
+  // The entries of a published bundle, or the first `width` of one that has
+  // grown since.
   absl::StatusOr<std::vector<std::string>> ReadEntries(uint64_t number,
                                                        uint64_t width) const;
 

@@ -121,6 +121,16 @@ bool Tell(wire::Statement& out, const CertificateRefused& event) {
   return true;
 }
 
+bool Tell(wire::Statement& out, const EgressRefused& event) {
+  wire::EgressRefused& told = *out.mutable_egress_refused();
+  told.set_host(event.host);
+  told.set_port(event.port);
+  told.set_address(event.address);
+  told.set_reason(event.reason);
+  told.set_left_out(event.left_out);
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Write(const Frame& frame, const Event& event) {

@@ -94,10 +94,20 @@ struct CertificateRefused {
   uint64_t left_out;
 };
 
+// --- of connections that were not made ---
+
+struct EgressRefused {
+  std::string host;
+  uint16_t port;
+  std::string address;  // empty: not known
+  std::string reason;
+  uint64_t left_out;
+};
+
 using Event =
     std::variant<LogBegun, LogClosed, LogCut, LogDeleted, GatewayStarted,
                  GatewayStopped, Opened, TakenOver, Stored, Conflicting,
-                 Quarantined, Refused, CertificateRefused>;
+                 Quarantined, Refused, CertificateRefused, EgressRefused>;
 
 // Who says it, and when.
 struct Frame {

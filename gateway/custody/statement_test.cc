@@ -68,7 +68,10 @@ TEST(StatementTest, EveryEventCanBeTold) {
         Event(GatewayStarted{"0.2.0"}), Event(GatewayStopped{}),
         Event(Opened{name, id, "d"}), Event(TakenOver{name, id, "d", "e"}),
         Event(AnyStored()), Event(Conflicting{name, id, "d", hash}),
-        Event(Quarantined{name, id, "d", 1, hash, 2, hash})}) {
+        Event(Quarantined{name, id, "d", 1, hash, 2, hash}),
+        Event(Refused{name, "d", "why", 1}),
+        Event(CertificateRefused{"d", "0f", "why", 2}),
+        Event(EgressRefused{"store", 443, "192.0.2.1:443", "why", 3})}) {
     ASSERT_OK_AND_ASSIGN(const std::string bytes, Write(kFrame, event));
     EXPECT_OK(ReadBack(bytes).status()) << bytes;
     EXPECT_THAT(bytes, HasSubstr("\"nonce\":\"bm5ubm5u"));

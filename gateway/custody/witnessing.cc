@@ -1,0 +1,406 @@
+#include "gateway/custody/witnessing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "evidence/cosigning.h"
+#include "evidence/merkle.h"
+#include "evidence/receipt.h"
+#include "evidence/tile.h"
+#include "gateway/custody/statement.h"
+
+namespace schleuse {
+namespace {
+
+constexpr absl::string_view kState = "witnessed";
+constexpr absl::string_view kRefused = ".refused";
+constexpr uint64_t kStateBytesMax = 1 << 20;
+constexpr absl::Duration kAlarmEvery = absl::Hours(1);
+
+bool Before(const Origin& a, const Origin& b) {
+  return std::make_pair(a.year, a.number) < std::make_pair(b.year, b.number);
+}
+
+}  // namespace
+
+Witnessing::Witnessing(Disk& disk, absl::string_view directory,
+                       const PinnedKeys& pinned, std::vector<WitnessDoor> doors,
+                       Executor& executor, const Clock& clock, Random& random,
+                       WitnessingOptions options)
+    : disk_(disk),
+      directory_(directory),
+      pinned_(pinned),
+      executor_(executor),
+      clock_(clock),
+      random_(random),
+      options_(std::move(options)) {
+  for (WitnessDoor& door : doors) {
+    doors_.push_back({std::move(door.key), std::move(door.witness)});
+  }
+}
+
+// --- rounds ------------------------------------------------------------------
+
+void Witnessing::Start() { RunLater(); }
+
+// Half to one and a half of the time between rounds: many gateways share a
+// witness.
+void Witnessing::RunLater() {
+  executor_.PostAfter(options_.every * (0.5 + random_.NextFraction()),
+                      [self = shared_from_this()] {
+                        self->Round();
+                        if (!self->ahead_) self->RunLater();
+                      });
+}
+
+void Witnessing::Round() {
+  const absl::Status run = RunRound();
+  if (!run.ok() && !ahead_) {
+    Log(Severity::kWarning, "custody: witnesses are asked again later",
+        {{"reason", run.message()}});
+  }
+  if (state_) CheckAges();
+}
+
+absl::Status Witnessing::RunRound() {
+  RETURN_IF_ERROR(LoadState());
+  if (!state_) return absl::OkStatus();  // nothing is published yet
+  while (true) {
+    ASSIGN_OR_RETURN(const std::optional<Published> log, Read(state_->origin));
+    if (!log) return absl::OkStatus();
+    RETURN_IF_ERROR(TakeInbox(*log));
+    ASSIGN_OR_RETURN(const std::string note, Cosigned(*log));
+    if (!note.empty()) {
+      RETURN_IF_ERROR(LayUpTo(*log, note, log->checkpoint.size));
+    }
+    // A log that another follows has been published to its end.
+    ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
+    const auto next = std::find_if(
+        origins.begin(), origins.end(),
+        [&](const Origin& one) { return Before(state_->origin, one); });
+    if (next == origins.end()) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const std::optional<Published> closed,
+                     Read(state_->origin));
+    if (!closed || state_->covered != closed->checkpoint.size) {
+      return absl::OkStatus();
+    }
+    state_->origin = *next;
+    state_->covered = 0;
+  }
+}
+
+absl::Status Witnessing::LoadState() {
+  if (state_) return absl::OkStatus();
+  const std::string path = JoinPath(directory_, kState);
+  const absl::StatusOr<std::string> text =
+      ReadFile(disk_, path, kStateBytesMax);
+  if (text.ok()) {
+    absl::StatusOr<WitnessedState> state = WitnessedState::Parse(*text);
+    if (!state.ok()) {
+      return Annotate(state.status(), path, ": remove it to lay all anew");
+    }
+    state_ = *std::move(state);
+  } else if (absl::IsNotFound(text.status())) {
+    ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
+    if (origins.empty()) return absl::OkStatus();
+    state_ = WitnessedState{.origin = origins.front()};
+  } else {
+    return text.status();
+  }
+  // One that is new has not been silent for long.
+  for (const Door& door : doors_) {
+    state_->heard.emplace(door.key.name(), clock_.Now());
+  }
+  return absl::OkStatus();
+}
+
+// --- the log as others see it ------------------------------------------------
+
+absl::StatusOr<std::vector<Origin>> Witnessing::Origins() const {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   disk_.List(directory_));
+  std::vector<Origin> origins;
+  for (const std::string& name : names) {
+    const absl::StatusOr<Origin> origin =
+        Origin::Parse(absl::StrCat(pinned_.gateway(), "/custody/", name));
+    if (!origin.ok()) continue;
+    if (disk_.Stat(JoinPath(JoinPath(directory_, name), "checkpoint")).ok()) {
+      origins.push_back(*origin);
+    }
+  }
+  std::sort(origins.begin(), origins.end(), Before);
+  return origins;
+}
+
+absl::StatusOr<std::optional<Witnessing::Published>> Witnessing::Read(
+    const Origin& origin) const {
+  LogFiles files(disk_, JoinPath(directory_, origin.Directory()));
+  ASSIGN_OR_RETURN(std::optional<std::string> note, files.ReadCheckpoint());
+  if (!note) return std::optional<Published>();
+  ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(*note, pinned_));
+  if (checkpoint.origin != origin.ToString()) {
+    return absl::DataLossError(
+        absl::StrCat(files.directory(), " holds ", checkpoint.origin));
+  }
+  return std::optional<Published>(Published{
+      origin, std::move(files), *std::move(note), std::move(checkpoint)});
+}
+
+absl::StatusOr<Digest> Witnessing::RootAt(const Published& log,
+                                          uint64_t size) const {
+  return RootOf(size, [&log](int level, uint64_t index) {
+    return log.files.ReadNode(log.checkpoint.size, level, index);
+  });
+}
+
+// --- witnesses ---------------------------------------------------------------
+
+std::vector<KnownTree> Witnessing::AskWhatIsKnown(absl::Duration patience) {
+  std::vector<KnownTree> known;
+  const absl::StatusOr<std::vector<Origin>> origins = Origins();
+  if (!origins.ok() || origins->empty()) return known;
+  const auto log = Read(origins->back());
+  if (!log.ok() || !*log) return known;  // opening the log says what is wrong
+  for (Door& door : doors_) {
+    if (door.witness == nullptr) continue;
+    // Of a witness that knows it, 0 is never the latest.
+    const absl::StatusOr<WitnessAnswer> answer =
+        door.witness->Ask({.checkpoint = (*log)->note},
+                          patience / static_cast<int>(doors_.size()));
+    if (!answer.ok()) {
+      Log(Severity::kWarning, "custody: a witness is not reached at the start",
+          {{"witness", door.key.name()},
+           {"reason", answer.status().message()}});
+    } else if (answer->latest) {
+      known.push_back({.origin = (*log)->checkpoint.origin,
+                       .size = *answer->latest,
+                       .root = std::nullopt,
+                       .by = absl::StrCat("the witness ", door.key.name())});
+    }
+  }
+  return known;
+}
+
+absl::StatusOr<std::string> Witnessing::Cosigned(const Published& log) {
+  std::string note = log.note;
+  size_t count = 0;
+  for (Door& door : doors_) {
+    if (door.witness == nullptr) continue;
+    absl::StatusOr<std::string> cosigned = Cosign(door, log, note);
+    if (cosigned.ok()) {
+      ++count;
+      note = *std::move(cosigned);
+      Heard(door, clock_.Now());
+    } else if (ahead_) {
+      return cosigned.status();
+    } else {
+      Log(Severity::kWarning, "custody: a witness does not cosign",
+          {{"witness", door.key.name()},
+           {"size", log.checkpoint.size},
+           {"reason", cosigned.status().message()}});
+    }
+  }
+  return count > 0 && count >= options_.required ? note : std::string();
+}
+
+absl::StatusOr<std::string> Witnessing::Cosign(Door& door, const Published& log,
+                                               absl::string_view note) {
+  const uint64_t size = log.checkpoint.size;
+  if (door.origin != log.checkpoint.origin) {
+    door.origin = log.checkpoint.origin;
+    door.known = 0;
+  }
+  // Its word on what it knows is news once; then it has its proof.
+  for (int i = 0; i < 2; ++i) {
+    AddCheckpoint request = {.old_size = door.known, .checkpoint = log.note};
+    if (door.known > 0 && door.known < size) {
+      ASSIGN_OR_RETURN(
+          request.proof,
+          ConsistencyProof(door.known, size, [&log](int level, uint64_t index) {
+            return log.files.ReadNode(log.checkpoint.size, level, index);
+          }));
+    }
+    ASSIGN_OR_RETURN(const WitnessAnswer answer,
+                     door.witness->Ask(request, options_.patience));
+    if (answer.lines) {
+      ASSIGN_OR_RETURN(std::string cosigned,
+                       WithCosignature(note, *answer.lines, door.key));
+      door.known = size;
+      return cosigned;
+    }
+    if (!answer.latest) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("it refuses: ", answer.refusal));
+    }
+    if (*answer.latest > size) {
+      // What was published since may have come to it by stick.
+      ASSIGN_OR_RETURN(const std::optional<Published> now, Read(log.origin));
+      if (!now || *answer.latest > now->checkpoint.size) {
+        return Ahead(absl::StrCat(
+            "the witness ", door.key.name(), " has cosigned ", *answer.latest,
+            " entries of ", door.origin, ", which the log has never reached"));
+      }
+      return absl::UnavailableError("it is ahead of what was read; next round");
+    }
+    door.known = *answer.latest;
+  }
+  return absl::FailedPreconditionError("it does not say how far it is");
+}
+
+absl::Status Witnessing::Ahead(absl::string_view what) {
+  const absl::Status status = absl::DataLossError(absl::StrCat(
+      what,
+      ": the log was set back or there are two of it. Nothing more may be "
+      "signed; keep copies and find out what happened"));
+  Log(Severity::kAlarm, "custody: a witness knows better",
+      {{"reason", status.message()}});
+  if (!std::exchange(ahead_, true) && options_.on_ahead) {
+    options_.on_ahead(status);
+  }
+  return status;
+}
+
+void Witnessing::Heard(const Door& door, absl::Time when) {
+  state_->heard[door.key.name()] =
+      absl::FromUnixSeconds(absl::ToUnixSeconds(when));
+}
+
+void Witnessing::CheckAges() {
+  const absl::Time now = clock_.Now();
+  for (Door& door : doors_) {
+    const absl::Time heard = state_->heard[door.key.name()];
+    if (now - heard < options_.alarm_after ||
+        now - door.alarmed < kAlarmEvery) {
+      continue;
+    }
+    door.alarmed = now;
+    Log(Severity::kAlarm, "custody: a witness has not cosigned for long",
+        {{"witness", door.key.name()},
+         {"last",
+          absl::FormatTime("%Y-%m-%d %H:%M:%SZ", heard, absl::UTCTimeZone())},
+         {"what_to_do", "see why it is away; transfers go on without it"}});
+  }
+}
+
+// --- what came by stick ------------------------------------------------------
+
+absl::Status Witnessing::TakeInbox(const Published& log) {
+  if (options_.inbox.empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   disk_.List(options_.inbox));
+  for (const std::string& name : names) {
+    if (absl::EndsWith(name, kRefused)) continue;
+    const std::string path = JoinPath(options_.inbox, name);
+    absl::StatusOr<std::string> note = ReadFile(disk_, path, kReceiptBytesMax);
+    const absl::Status taken = note.ok() ? TakeFile(log, *note) : note.status();
+    if (taken.ok()) {
+      RETURN_IF_ERROR(disk_.Remove(path));
+      continue;
+    }
+    if (ahead_) return taken;
+    if (absl::IsUnavailable(taken)) continue;  // its time comes
+    Log(Severity::kAlarm, "custody: not cosigned by a witness of ours",
+        {{"file", path}, {"reason", taken.message()}});
+    RETURN_IF_ERROR(disk_.Replace(path, absl::StrCat(path, kRefused)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Witnessing::TakeFile(const Published& log,
+                                  absl::string_view note) {
+  ASSIGN_OR_RETURN(const Checkpoint checkpoint, OpenCheckpoint(note, pinned_));
+  std::vector<NoteVerifier> keys;
+  for (const Door& door : doors_) keys.push_back(door.key);
+  ASSIGN_OR_RETURN(const OpenedNote cosigned, OpenNote(note, keys));
+  ASSIGN_OR_RETURN(const Origin origin, Origin::Parse(checkpoint.origin));
+  if (Before(log.origin, origin)) {
+    return absl::UnavailableError("of a log whose turn has not come");
+  }
+  // Ours by its signatures, and beyond what we know of: whoever signed it had
+  // more than we have.
+  if (origin == log.origin) {
+    if (checkpoint.size > log.checkpoint.size) {
+      return Ahead(absl::StrCat("a checkpoint of ", checkpoint.size,
+                                " entries of ", checkpoint.origin,
+                                " came back, which the log has never reached"));
+    }
+    ASSIGN_OR_RETURN(const Digest root, RootAt(log, checkpoint.size));
+    if (root != checkpoint.root) {
+      return Ahead(absl::StrCat("a checkpoint of ", checkpoint.size,
+                                " entries of ", checkpoint.origin,
+                                " came back, to which the log does not lead"));
+    }
+  }
+  for (const NoteSignature& signature : cosigned.signatures) {
+    const Door& door = doors_[signature.verifier];
+    const absl::Time when =
+        absl::FromUnixSeconds(static_cast<int64_t>(signature.time));
+    // A clock that runs ahead must not silence the alarm.
+    Heard(door, std::max(state_->heard[door.key.name()],
+                         std::min(when, clock_.Now())));
+  }
+  if (origin != log.origin || cosigned.signatures.size() < options_.required) {
+    return absl::OkStatus();
+  }
+  return LayUpTo(log, std::string(note), checkpoint.size);
+}
+
+// --- receipts ----------------------------------------------------------------
+
+absl::Status Witnessing::LayUpTo(const Published& log, const std::string& note,
+                                 uint64_t size) {
+  const auto save = [this] {
+    return WriteFileAtomically(disk_, JoinPath(directory_, kState),
+                               state_->ToText());
+  };
+  ASSIGN_OR_RETURN(const bool any, log.files.HasEntries());
+  // Their deadline came before the witnesses did.
+  if (!any) state_->covered = std::max(state_->covered, size);
+  while (state_->covered < size) {
+    const uint64_t first = state_->covered;
+    const uint64_t end = std::min(size, (first / kTileWidth + 1) * kTileWidth);
+    ASSIGN_OR_RETURN(const std::vector<WitnessedReceipt> receipts,
+                     ReceiptsOf(log, first, end, note, size));
+    if (!receipts.empty()) {
+      for (const absl::Status& laid : options_.lay(receipts)) {
+        // Deleted since, or another transfer's: this statement has no bundle.
+        if (absl::IsNotFound(laid) || absl::IsAlreadyExists(laid)) continue;
+        RETURN_IF_ERROR(laid);
+      }
+    }
+    state_->covered = end;
+    if (end < size) RETURN_IF_ERROR(save());
+  }
+  return save();
+}
+
+absl::StatusOr<std::vector<WitnessedReceipt>> Witnessing::ReceiptsOf(
+    const Published& log, uint64_t first, uint64_t end, const std::string& note,
+    uint64_t size) const {
+  const uint64_t number = first / kTileWidth;
+  ASSIGN_OR_RETURN(
+      const std::vector<std::string> entries,
+      log.files.ReadEntries(number, TileWidthAt(log.checkpoint.size, number)));
+  std::vector<WitnessedReceipt> receipts;
+  for (uint64_t index = first; index < end; ++index) {
+    const std::string& entry = entries[index % kTileWidth];
+    ASSIGN_OR_RETURN(const statement::Read read, statement::ReadBack(entry));
+    if (!read.stored) continue;
+    ASSIGN_OR_RETURN(
+        MerkleProof proof,
+        InclusionProof(index, size, [&log](int level, uint64_t node) {
+          return log.files.ReadNode(log.checkpoint.size, level, node);
+        }));
+    receipts.push_back(
+        {read.stored->name, entry,
+         ToText(Receipt{
+             .index = index, .proof = std::move(proof), .checkpoint = note})});
+  }
+  return receipts;
+}
+
+}  // namespace schleuse
