@@ -73,6 +73,12 @@ class Reader {
     const std::string roster =
         ReadFileName("roster_file", proto_.roster_file());
     const std::optional<CustodyPlace> custody = ReadCustody(spool, store);
+    EgressPlan egress = ReadEgress(proto_, settings_);
+    WitnessPlan witnesses = ReadWitnesses(proto_, egress.allow, settings_);
+    if (!proto_.custody().cosigned_directory().empty()) {
+      witnesses.cosigned_directory = ReadPath(
+          "custody.cosigned_directory", proto_.custody().cosigned_directory());
+    }
     CheckLimits();
     CheckRange("drain_seconds", proto_.drain_seconds(), 1, 600);
 
@@ -88,6 +94,8 @@ class Reader {
         .revocation_list_files = std::move(lists),
         .roster_file = roster,
         .custody = custody,
+        .egress = std::move(egress),
+        .witnesses = std::move(witnesses),
         .credit_bytes_total = proto_.limits().credit_bytes_total(),
         .streams_max = static_cast<int>(proto_.limits().streams()),
         .streams_per_device_max =

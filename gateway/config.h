@@ -14,6 +14,7 @@
 #include "base/socket_address.h"
 #include "disk/disk.h"
 #include "gateway/custody_room.h"
+#include "gateway/outside_config.h"
 
 namespace schleuse {
 
@@ -29,6 +30,8 @@ struct Config {
   std::vector<std::string> revocation_list_files;
   std::string roster_file;
   std::optional<CustodyPlace> custody;  // absent: no receipts are given
+  EgressPlan egress;
+  WitnessPlan witnesses;  // of the custody log
   uint64_t credit_bytes_total;
   int streams_max;
   int streams_per_device_max;

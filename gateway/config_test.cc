@@ -19,6 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Matcher;
+using ::testing::SizeIs;
 using ::testing::StartsWith;
 
 constexpr char kPath[] = "/etc/gateway.textproto";
@@ -277,6 +278,104 @@ TEST(ConfigTest, KeepsTheLogApartFromFootageAndTheKeysFromBoth) {
 TEST(ConfigTest, AMissingFileIsNoConfiguration) {
   EXPECT_THAT(Config::Load(FakeDisk(), kPath),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr(kPath)));
+}
+
+// Of the key in the specification of signed notes.
+constexpr char kWitness[] =
+    "dpo.example/w1+da35469d+BBpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+
+TEST(ConfigTest, ConnectsNowhereUnlessItIsAllowed) {
+  ASSERT_OK_AND_ASSIGN(const Config nowhere, Load(kLeast));
+  EXPECT_THAT(nowhere.egress.allow.networks(), IsEmpty());
+  EXPECT_FALSE(nowhere.egress.dns);
+  ASSERT_OK_AND_ASSIGN(
+      const Config somewhere,
+      Load(absl::StrCat(kLeast,
+                        "egress { allow: '10.0.0.0/8:443' allow: "
+                        "'[fd00::/8]:8444' dns: true }")));
+  ASSERT_THAT(somewhere.egress.allow.networks(), SizeIs(2));
+  EXPECT_EQ(somewhere.egress.hosts_file, "/etc/hosts");
+  EXPECT_TRUE(somewhere.egress.dns);
+}
+
+TEST(ConfigTest, WhatTheInternetCanReachIsAllowedOnlyIfItIsSaidToBeOurs) {
+  const std::string egress = "egress { allow: '192.0.2.0/24:443' ";
+  EXPECT_THAT(MistakesIn(absl::StrCat(kLeast, egress, "}")),
+              ElementsAre(At(10,
+                             "egress.allow[0]: can be reached from the "
+                             "internet")));
+  EXPECT_OK(
+      Load(absl::StrCat(kLeast, egress, "public_networks_are_ours: true }")));
+}
+
+TEST(ConfigTest, ListsEveryMistakeOfTheEgress) {
+  EXPECT_THAT(MistakesIn(absl::StrCat(kLeast, "egress { }")),
+              ElementsAre(At(10, "egress.allow: is missing")));
+  EXPECT_THAT(
+      MistakesIn(absl::StrCat(kLeast,
+                              "egress { allow: 'store:443'\n"
+                              "allow: '10.0.0.1/8:443'\n"
+                              "hosts_file: 'hosts' }")),
+      ElementsAre(At(10, "egress.allow[0]: must be a network and a port"),
+                  At(11, "egress.allow[1]: has bits beyond its prefix"),
+                  At(12, "egress.hosts_file: must be an absolute path")));
+}
+
+std::string WithWitnesses(absl::string_view witnesses) {
+  return absl::StrCat(
+      WithCustody(absl::StrCat(
+          "gateway_name: 'police.example/gw-1' directory: '/srv/log' "
+          "key_directory: '/srv/keys'\n",
+          witnesses)),
+      "egress { allow: '10.0.0.0/8:8444' }\n");
+}
+
+TEST(ConfigTest, ReadsItsWitnesses) {
+  ASSERT_OK_AND_ASSIGN(const Config none, Load(WithWitnesses("")));
+  EXPECT_THAT(none.witnesses.places, IsEmpty());
+  ASSERT_OK_AND_ASSIGN(
+      const Config config,
+      Load(WithWitnesses(absl::StrCat(
+          "witness { verifier_key: '", kWitness,
+          "' url: 'https://10.0.0.7:8444/w' } cosigned_directory: 'back' "
+          "witness_every_seconds: 5 witness_alarm_seconds: 3600"))));
+  ASSERT_THAT(config.witnesses.places, SizeIs(1));
+  EXPECT_EQ(config.witnesses.places[0].key.name(), "dpo.example/w1");
+  EXPECT_EQ(config.witnesses.places[0].url->prefix, "/w");
+  EXPECT_EQ(config.witnesses.required, 1u);
+  EXPECT_EQ(config.witnesses.every, absl::Seconds(5));
+  EXPECT_EQ(config.witnesses.alarm_after, absl::Hours(1));
+  EXPECT_EQ(config.witnesses.cosigned_directory, "/etc/back");
+}
+
+TEST(ConfigTest, ListsEveryMistakeOfAWitness) {
+  const std::string key = absl::StrCat("verifier_key: '", kWitness, "' ");
+  EXPECT_THAT(
+      MistakesIn(WithWitnesses(absl::StrCat(
+          "witness { url: 'http://10.0.0.7' }\n"
+          "witness { verifier_key: 'w1' url: 'https://10.0.0.7:8445' }\n"
+          "witness { ",
+          key, "url: 'https://192.0.2.1:8444' }\nwitness { ", key,
+          "url: 'https://w1.police.example' }\n"
+          "witnesses_required: 5\nwitness_every_seconds: 0\n"
+          "witness_alarm_seconds: 59"))),
+      ElementsAre(At(11, "custody.witness[0].url: must be a URL"),
+                  At(11, "custody.witness[0].verifier_key: is missing"),
+                  At(12, "custody.witness[1].url: is not on egress.allow"),
+                  At(12, "custody.witness[1].verifier_key: not a verifier key"),
+                  At(13, "custody.witness[2].url: is not on egress.allow"),
+                  At(14, "custody.witness[3].url: is not on egress.allow"),
+                  At(14,
+                     "custody.witness[3].verifier_key: names a witness "
+                     "that was named before"),
+                  At(15, "custody.witnesses_required: must be 1 to 4"),
+                  At(16, "custody.witness_every_seconds: must be 1 to 86400"),
+                  At(17, "custody.witness_alarm_seconds: must be 60 to")));
+  EXPECT_THAT(MistakesIn(WithWitnesses(
+                  "witness { verifier_key: "
+                  "'PeterNeumann+c74f20a3+"
+                  "ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW' }")),
+              ElementsAre(At(11, "is no key of a witness")));
 }
 
 }  // namespace

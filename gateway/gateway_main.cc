@@ -34,6 +34,7 @@
 #include "gateway/custody/keys.h"
 #include "gateway/custody_room.h"
 #include "gateway/markers.h"
+#include "gateway/outside.h"
 #include "gateway/rpc/server.h"
 #include "gateway/spool/spool.h"
 #include "gateway/store/file_store.h"
@@ -198,19 +199,46 @@ bool ClockIsSynchronised() {
          (state.status & STA_UNSYNC) == 0;
 }
 
+// Whatever is on its way: nobody may be told anything any more.
+void EndAtOnce(const absl::Status&) { _exit(kExitFailed); }
+
+absl::StatusOr<std::unique_ptr<Outside>> OpenOutside(Disk& disk,
+                                                     const Settings& settings,
+                                                     const Clock& clock) {
+  const Trust& trust = settings.trust;
+  return Outside::Open(disk, settings.config.egress,
+                       {.certificate_chain_pem = trust.certificate_chain_pem,
+                        .private_key_pem = trust.private_key_pem,
+                        .root_certificates_pem = trust.root_certificates_pem},
+                       trust.revocation_lists, clock);
+}
+
+// What others hold of the log; asked before it is opened.
+std::vector<KnownTree> KnownOf(Outside& outside, const Config& config,
+                               const CustodyKeys& keys, Store& store,
+                               Random& random) {
+  if (!config.witnesses.places.empty()) {
+    outside.Witness(config.custody->directory, config.witnesses, keys, store,
+                    random, EndAtOnce);
+  }
+  std::vector<KnownTree> known = outside.Known();
+  for (KnownTree& tree : KnownFromStore(store, keys.pinned())) {
+    known.push_back(std::move(tree));
+  }
+  return known;
+}
+
 absl::StatusOr<std::unique_ptr<CustodyLog>> OpenCustody(
     Disk& disk, const CustodyPlace& place, const CustodyKeys& keys,
-    Executor& waiters, const Clock& clock, Random& random) {
+    Executor& waiters, const Clock& clock, Random& random,
+    const std::vector<KnownTree>& known) {
   CustodyOptions options;
   options.reserve_bytes = place.reserve_bytes;
   options.keep_years = place.keep_years;
   options.clock_synchronised = ClockIsSynchronised;
-  options.on_fatal = [](const absl::Status&) {
-    // Whatever is on its way: nobody may be told anything any more.
-    _exit(kExitFailed);
-  };
+  options.on_fatal = EndAtOnce;
   return CustodyLog::Open(disk, place.directory, keys, waiters, clock, random,
-                          std::move(options));
+                          std::move(options), known);
 }
 
 // False if it was not over by the deadline.
@@ -260,11 +288,17 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   // of them.
   Pools pools(WorkersOf(config));
   std::unique_ptr<CustodyLog> custody;
+  // Ends before the log, in which it states what it refuses.
+  ASSIGN_OR_RETURN(const std::unique_ptr<Outside> outside,
+                   OpenOutside(disk, settings, clock));
   if (keys) {
-    ASSIGN_OR_RETURN(custody, OpenCustody(disk, *config.custody, *keys,
-                                          pools.waiters, clock, random));
+    ASSIGN_OR_RETURN(
+        custody,
+        OpenCustody(disk, *config.custody, *keys, pools.waiters, clock, random,
+                    KnownOf(*outside, config, *keys, store, random)));
     custody->Append(statement::GatewayStarted{kVersion},
                     CustodyLog::Importance::kOrdinary, nullptr);
+    outside->Start(*custody);
   }
   IntakeOptions options = IntakeOptionsOf(config);
   options.custody = custody.get();
@@ -286,6 +320,7 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   Log(Severity::kInfo, "gateway stopping", {{"streams", intake.streams()}});
   ExitAtNextStop();
   const absl::Time deadline = clock.Now() + config.drain;
+  outside->Stop();
   const bool drained = Drain(intake, deadline);
   // All answers are on their way; calls that never began have none to wait for.
   server->Shutdown(std::min(deadline, clock.Now() + kAnswerGrace));

@@ -15,7 +15,8 @@ Egress::Egress(const Disk& disk, EgressOptions options)
 
 absl::StatusOr<std::unique_ptr<Egress>> Egress::Open(const Disk& disk,
                                                      EgressOptions options) {
-  // Once a process; what it set up ends with the process.
+  // Once a process; what it set up ends with the process. Debian's libcurl is
+  // built so that other threads may run meanwhile.
   static const CURLcode begun = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (begun != CURLE_OK) {
     return absl::InternalError(absl::StrCat("the HTTP library cannot begin: ",

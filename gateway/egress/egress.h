@@ -48,7 +48,6 @@ struct EgressOptions {
 // Safe to use from many threads. Outlives its clients.
 class Egress {
  public:
-  // Call it before there are threads.
   //   InvalidArgument  the identity cannot be used
   //   Internal         the HTTP library cannot begin
   static absl::StatusOr<std::unique_ptr<Egress>> Open(const Disk& disk,

@@ -1,0 +1,160 @@
+#include "gateway/outside.h"
+
+#include <utility>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "evidence/receipt.h"
+#include "gateway/custody/https_witness.h"
+
+namespace schleuse {
+namespace {
+
+// What a start may wait for witnesses, all together.
+constexpr absl::Duration kKnownWithin = absl::Seconds(5);
+
+absl::StatusOr<Laying> LayingOf(const Store& store,
+                                const WitnessedReceipt& receipt) {
+  ASSIGN_OR_RETURN(const std::vector<Bundle> bundles, store.Find(receipt.name));
+  if (bundles.empty()) {
+    return absl::NotFoundError("the recording is no longer stored");
+  }
+  return Laying{bundles.front(),
+                {.statement = receipt.statement, .receipt = receipt.receipt}};
+}
+
+// One status for each.
+std::vector<absl::Status> LayWitnessed(
+    Store& store, absl::Span<const WitnessedReceipt> receipts) {
+  std::vector<absl::Status> results(receipts.size());
+  std::vector<Laying> layings;
+  std::vector<size_t> numbers;
+  for (size_t i = 0; i < receipts.size(); ++i) {
+    absl::StatusOr<Laying> laying = LayingOf(store, receipts[i]);
+    if (laying.ok()) {
+      layings.push_back(*std::move(laying));
+      numbers.push_back(i);
+    } else {
+      results[i] = laying.status();
+    }
+  }
+  std::vector<absl::Status> laid = store.LayWitnessed(layings);
+  for (size_t i = 0; i < laid.size(); ++i) {
+    results[numbers[i]] = std::move(laid[i]);
+  }
+  return results;
+}
+
+absl::StatusOr<Checkpoint> CheckpointOf(absl::string_view receipt,
+                                        const PinnedKeys& pinned) {
+  ASSIGN_OR_RETURN(const Receipt parsed, ParseReceipt(receipt));
+  return OpenCheckpoint(parsed.checkpoint, pinned);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Outside>> Outside::Open(
+    Disk& disk, const EgressPlan& plan, TlsIdentity identity,
+    std::vector<RevocationList> revocation_lists, const Clock& clock) {
+  auto outside = std::unique_ptr<Outside>(new Outside(clock));
+  outside->disk_ = &disk;
+  ASSIGN_OR_RETURN(
+      outside->egress_,
+      Egress::Open(disk, {.allow = plan.allow,
+                          .hosts_file = plan.hosts_file,
+                          .dns = plan.dns,
+                          .identity = std::move(identity),
+                          .revocation_lists = std::move(revocation_lists),
+                          .on_refused = [self = outside.get()](
+                                            const EgressRefusal& refusal) {
+                            self->Refused(refusal);
+                          }}));
+  return outside;
+}
+
+void Outside::Witness(absl::string_view directory, const WitnessPlan& plan,
+                      const CustodyKeys& keys, Store& store, Random& random,
+                      std::function<void(const absl::Status&)> on_ahead) {
+  std::vector<WitnessDoor> doors;
+  for (const WitnessPlan::Place& place : plan.places) {
+    doors.push_back({place.key, place.url ? std::make_unique<HttpsWitness>(
+                                                *egress_, *place.url)
+                                          : nullptr});
+  }
+  WitnessingOptions options;
+  options.every = plan.every;
+  options.alarm_after = plan.alarm_after;
+  options.required = plan.required;
+  options.inbox = plan.cosigned_directory;
+  options.lay = [&store](absl::Span<const WitnessedReceipt> receipts) {
+    return LayWitnessed(store, receipts);
+  };
+  options.on_ahead = std::move(on_ahead);
+  witnessing_ = std::make_shared<Witnessing>(*disk_, directory, keys.pinned(),
+                                             std::move(doors), rounds_, clock_,
+                                             random, std::move(options));
+}
+
+std::vector<KnownTree> Outside::Known() {
+  if (witnessing_ == nullptr) return {};
+  return witnessing_->AskWhatIsKnown(kKnownWithin);
+}
+
+void Outside::Start(CustodyLog& log) {
+  log_ = &log;
+  if (witnessing_ != nullptr) witnessing_->Start();
+}
+
+void Outside::Stop() {
+  egress_->Stop();
+  rounds_.Stop();
+  log_ = nullptr;
+}
+
+void Outside::Refused(const EgressRefusal& refusal) {
+  const absl::Time now = clock_.Now();
+  if (const auto left_out = log_budget_.Take(now)) {
+    Log(Severity::kAlarm, "connection refused",
+        {{"host", refusal.host},
+         {"port", refusal.port},
+         {"address", refusal.address},
+         {"reason", refusal.reason},
+         {"left_out", *left_out},
+         {"what_to_do", "see egress.allow, the hosts file, and who answers"}});
+  }
+  CustodyLog* const log = log_;
+  if (log == nullptr) return;
+  if (const auto left_out = statements_.Take(now)) {
+    log->Append(statement::EgressRefused{.host = refusal.host,
+                                         .port = refusal.port,
+                                         .address = refusal.address,
+                                         .reason = refusal.reason,
+                                         .left_out = *left_out},
+                CustodyLog::Importance::kOrdinary, nullptr);
+  }
+}
+
+std::vector<KnownTree> KnownFromStore(const Store& store,
+                                      const PinnedKeys& pinned) {
+  const absl::StatusOr<std::optional<std::string>> newest =
+      store.NewestReceipt();
+  absl::Status why = newest.status();
+  if (newest.ok()) {
+    if (!*newest) return {};
+    const absl::StatusOr<Checkpoint> checkpoint =
+        CheckpointOf(**newest, pinned);
+    if (checkpoint.ok()) {
+      return {{.origin = checkpoint->origin,
+               .size = checkpoint->size,
+               .root = checkpoint->root,
+               .by = "the newest receipt in the store"}};
+    }
+    why = checkpoint.status();
+  }
+  Log(Severity::kAlarm, "the newest receipt in the store says nothing",
+      {{"reason", why.message()},
+       {"what_now", "the log is not held against it; other keys, or damage?"}});
+  return {};
+}
+
+}  // namespace schleuse

@@ -1,0 +1,75 @@
+// Other servers: the egress that leads to them, and the witnesses who are shown
+// the custody log. In the background alone: whatever is away there keeps no
+// transfer waiting.
+#ifndef SCHLEUSE_GATEWAY_OUTSIDE_H_
+#define SCHLEUSE_GATEWAY_OUTSIDE_H_
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "base/log_budget.h"
+#include "base/random.h"
+#include "base/thread_pool.h"
+#include "crypto/tls_context.h"
+#include "disk/disk.h"
+#include "gateway/custody/custody_log.h"
+#include "gateway/custody/keys.h"
+#include "gateway/custody/witnessing.h"
+#include "gateway/egress/egress.h"
+#include "gateway/outside_config.h"
+#include "gateway/store/store.h"
+
+namespace schleuse {
+
+class Outside {
+ public:
+  // `disk` and `clock` are borrowed.
+  //   InvalidArgument  `identity` cannot be used
+  static absl::StatusOr<std::unique_ptr<Outside>> Open(
+      Disk& disk, const EgressPlan& plan, TlsIdentity identity,
+      std::vector<RevocationList> revocation_lists, const Clock& clock);
+  ~Outside() { Stop(); }
+  Outside(const Outside&) = delete;
+  Outside& operator=(const Outside&) = delete;
+
+  // Whom the log in `directory` is shown to. `on_ahead`: somebody knows more
+  // than the log; nothing more may be signed. Everything is borrowed.
+  void Witness(absl::string_view directory, const WitnessPlan& plan,
+               const CustodyKeys& keys, Store& store, Random& random,
+               std::function<void(const absl::Status&)> on_ahead);
+  // What witnesses know of the log already; those that answer within a few
+  // seconds.
+  std::vector<KnownTree> Known();
+
+  // From now on: refusals are stated there, and witnesses are asked.
+  void Start(CustodyLog& log);
+  // Ends what is under way, within a second or two.
+  void Stop();
+
+ private:
+  explicit Outside(const Clock& clock) : clock_(clock) {}
+  void Refused(const EgressRefusal& refusal);
+
+  const Clock& clock_;
+  LogBudget log_budget_;
+  LogBudget statements_{1};
+  std::atomic<CustodyLog*> log_ = nullptr;
+  Disk* disk_ = nullptr;
+  std::unique_ptr<Egress> egress_;
+  std::shared_ptr<Witnessing> witnessing_;
+  ThreadPool rounds_{1};
+};
+
+// What the newest receipt in `store` says of the log that gave it; none if
+// there is no receipt of these keys.
+std::vector<KnownTree> KnownFromStore(const Store& store,
+                                      const PinnedKeys& pinned);
+
+}  // namespace schleuse
+
+#endif  // SCHLEUSE_GATEWAY_OUTSIDE_H_
