@@ -140,6 +140,12 @@ absl::Status SetUpTlsContext(SSL_CTX* context, const TlsIdentity& identity,
   return absl::OkStatus();
 }
 
+absl::StatusOr<Certificate> PeerOf(const SSL* connection) {
+  const X509Pointer peer(SSL_get1_peer_certificate(connection));
+  if (peer == nullptr) return absl::InvalidArgumentError("no certificate");
+  return Read(peer.get());
+}
+
 absl::Status CheckTlsIdentity(const TlsIdentity& identity) {
   const ContextPointer context(SSL_CTX_new(TLS_method()));
   if (context == nullptr) return absl::InternalError("no TLS context");

@@ -10,9 +10,11 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "crypto/certificate.h"
 
 struct ssl_ctx_st;  // OpenSSL's SSL_CTX
+struct ssl_st;      // OpenSSL's SSL
 
 namespace schleuse {
 
@@ -37,6 +39,10 @@ using PeerCheck =
 //   Internal         OpenSSL refuses the profile
 absl::Status SetUpTlsContext(ssl_ctx_st* context, const TlsIdentity& identity,
                              PeerCheck check);
+
+// Who is at the other end of a connection that was made with such a context.
+//   InvalidArgument  nobody, or it cannot be read
+absl::StatusOr<Certificate> PeerOf(const ssl_st* connection);
 
 // As SetUpTlsContext says, tried on a context of its own.
 absl::Status CheckTlsIdentity(const TlsIdentity& identity);
