@@ -13,7 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "base/limits.h"
 #include "base/status.h"
-#include "gateway/settings/text_settings.h"
+#include "settings/text_settings.h"
 #include "proto/config.pb.h"
 
 namespace schleuse {

@@ -11,7 +11,7 @@
 #include "evidence/note.h"
 #include "gateway/egress/allow_list.h"
 #include "gateway/egress/https_url.h"
-#include "gateway/settings/text_settings.h"
+#include "settings/text_settings.h"
 
 namespace schleuse {
 

@@ -13,7 +13,7 @@
 #include "base/limits.h"
 #include "base/recording_name.h"
 #include "base/status.h"
-#include "gateway/settings/text_settings.h"
+#include "settings/text_settings.h"
 #include "proto/config.pb.h"
 
 namespace schleuse {

@@ -1,4 +1,4 @@
-#include "gateway/settings/text_settings.h"
+#include "settings/text_settings.h"
 
 #include <google/protobuf/descriptor.pb.h>
 

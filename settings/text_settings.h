@@ -6,8 +6,8 @@
 //   TextSettings settings("roster.textproto", text, proto);
 //   if (proto.trust_domain().empty()) settings.Missing("trust_domain");
 //   RETURN_IF_ERROR(settings.status());
-#ifndef SCHLEUSE_GATEWAY_SETTINGS_TEXT_SETTINGS_H_
-#define SCHLEUSE_GATEWAY_SETTINGS_TEXT_SETTINGS_H_
+#ifndef SCHLEUSE_SETTINGS_TEXT_SETTINGS_H_
+#define SCHLEUSE_SETTINGS_TEXT_SETTINGS_H_
 
 #include <memory>
 #include <string>
@@ -54,4 +54,4 @@ class TextSettings {
 
 }  // namespace schleuse
 
-#endif  // SCHLEUSE_GATEWAY_SETTINGS_TEXT_SETTINGS_H_
+#endif  // SCHLEUSE_SETTINGS_TEXT_SETTINGS_H_
