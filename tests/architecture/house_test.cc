@@ -28,8 +28,9 @@ fs::path Top() {
 std::vector<Source> ReadSources() {
   std::vector<Source> sources;
   const fs::path top = Top();
-  for (const char* directory : {"base", "certs", "client", "crypto", "disk",
-                                "evidence", "gateway", "tests"}) {
+  for (const char* directory :
+       {"base", "certs", "client", "crypto", "disk", "evidence", "gateway",
+        "settings", "tests", "witness"}) {
     if (!fs::exists(top / directory)) continue;
     for (const auto& entry :
          fs::recursive_directory_iterator(top / directory)) {
@@ -64,9 +65,9 @@ TEST(HouseTest, IsReadWhole) {
   EXPECT_GT(includes, 1000u);
   for (const char* room :
        {"base", "crypto", "disk", "evidence", "gateway", "gateway/access",
-        "gateway/custody", "gateway/rpc", "gateway/settings", "gateway/spool",
-        "gateway/store", "gateway/transfer", "client/link", "client/upload",
-        "client/uploader"}) {
+        "gateway/custody", "gateway/egress", "gateway/rpc", "settings",
+        "gateway/spool", "witness", "gateway/store", "gateway/transfer",
+        "client/link", "client/upload", "client/uploader"}) {
     EXPECT_EQ(rooms.count(room), 1u) << room;
   }
 }

@@ -27,10 +27,10 @@ const std::vector<std::set<std::string>>& Floors() {
       {"gateway/transfer"},
       {"gateway/access", "gateway/custody", "gateway/spool", "gateway/store",
        "gateway/catalogue"},
-      {"gateway/settings"},
       {"gateway/egress"},
       {"client/upload", "client/dock", "client/radio", "client/ctl",
-       "client/verify"},
+       "client/verify", "witness"},
+      {"settings"},
       {"client/link"},
       {"client/uploader"},
       {"evidence"},
@@ -60,7 +60,7 @@ const std::vector<Door>& Doors() {
       // Its log, its beginning and its end are matters of the whole program.
       "client/upload/upload_main.cc", "client/upload/main.cc",
       "gateway/main.cc"};
-  const std::set<std::string> protobuf = {"gateway/rpc", "gateway/settings",
+  const std::set<std::string> protobuf = {"gateway/rpc", "settings",
                                           "gateway/custody", "gateway/spool",
                                           "client/link",
                                           // Statements are JSON.
@@ -80,10 +80,11 @@ const std::vector<Door>& Doors() {
       {"proto/statement.pb.h",
        {"evidence", "gateway/custody", "client/verify"}},
       {"proto/custody_wal.pb.h", {"gateway/custody"}},
-      {"proto/config.pb.h", {"gateway", "gateway/settings", "gateway/access"}},
+      {"proto/config.pb.h", {"gateway", "gateway/access"}},
+      {"proto/witness_config.pb.h", {"witness"}},
       {"<sqlite3.h>", {"gateway/catalogue"}},
       {"<curl/", {"gateway/egress"}},
-      {"<httplib.h>", {"gateway/web"}},
+      {"<httplib.h>", {"gateway/web", "witness"}},
       {"<netdb.h>", sockets},
       {"<sys/socket.h>", sockets},
       {"<fstream>", file_system},
@@ -96,7 +97,7 @@ const std::vector<Door>& Doors() {
       {"<sys/stat.h>",
        {"disk",
         // umask: the process's own.
-        "gateway/gateway_main.cc"}},
+        "gateway/gateway_main.cc", "witness/witness_main.cc"}},
       {"<sys/statvfs.h>", file_system},
       {"<sys/uio.h>", file_system},
       {"<liburing.h>", file_system},
@@ -107,7 +108,7 @@ const std::vector<Door>& Doors() {
         // The terminal: is it one, and lines to it.
         "client/upload", "client/verify/verify_main.cc",
         // Standard streams, the process's own id.
-        "gateway"}},
+        "gateway", "witness"}},
       {"<sys/random.h>", {"base/random.cc"}},
       {"<isa-l/", {"base/crc32c.cc"}},
   };
@@ -146,8 +147,8 @@ bool Is(const std::string& header, const std::string& pattern) {
 
 bool IsOurs(absl::string_view header) {
   static const auto& tops = *new std::set<std::string>{
-      "base",     "certs",   "client", "crypto", "disk",
-      "evidence", "gateway", "proto",  "tests"};
+      "base",     "certs",   "client", "crypto",   "disk",  "evidence",
+      "gateway",  "proto",   "settings", "tests",   "witness"};
   const std::vector<std::string> parts = absl::StrSplit(header, '/');
   return parts.size() > 1 && tops.count(parts.front()) > 0;
 }

@@ -57,7 +57,7 @@ TEST(WrongFloorsTest, EveryStepUpIsFound) {
       {"gateway/transfer/x.cc", "gateway/operations/drain.h"},
       {"gateway/operations/x.cc", "gateway/rpc/server.h"},
       {"gateway/rpc/x.cc", "gateway/config.h"},
-      {"gateway/settings/x.cc", "gateway/access/roster.h"},
+      {"settings/x.cc", "gateway/access/roster.h"},
       {"client/uploader/x.cc", "client/link/grpc_link.h"},
       {"client/link/x.cc", "client/upload/runner.h"},
       {"base/x.cc", "tests/e2e/world.h"},

@@ -1,0 +1,3 @@
+#include "witness/witness_main.h"
+
+int main(int argc, char** argv) { return schleuse::WitnessMain(argc, argv); }
