@@ -21,6 +21,12 @@ class House {
   // `settings` stand in its configuration.
   explicit House(absl::string_view settings = "");
 
+  // Puts `to` in the place of `from` in the gateway's configuration, for its
+  // next start.
+  void Configure(absl::string_view from, absl::string_view to);
+  // Runs the gateway until it ends by itself; for starts that are refused.
+  // Returns its exit code, -1 if it did not end.
+  int RunGateway();
   // Starts the gateway and waits until it is ready. With `kill_at` it kills
   // itself at that failpoint, "name:n", and may do so before it is ready:
   // then nothing is returned.
@@ -42,6 +48,12 @@ class House {
   // "" if schleuse-verify finds the custody log and every bundle in order; else
   // what it says.
   std::string Verify() const;
+  // What schleuse-verify says to `words`, the keys added; and how it ended.
+  struct Said {
+    int code;
+    std::string text;
+  };
+  Said RunVerify(absl::string_view words) const;
   // Files of transfers that lie in the spool.
   std::vector<std::string> SpoolFiles() const;
   // How often processes killed themselves at each failpoint.
@@ -49,6 +61,7 @@ class House {
 
   // For devices that a test plays itself.
   std::string address() const;
+  const TestPki& pki() const { return pki_; }
   const std::string& dock_certificate() const { return dock_; }
   std::string root_certificates() const { return pki_.Read("root.pem"); }
 
