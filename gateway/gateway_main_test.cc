@@ -276,7 +276,7 @@ TEST_F(GatewayTest, AGatewayWithoutACustodyLogGetsOneByAnotherInit) {
   const std::string with = ReadTestFile(config_);
   const size_t begin = with.find("custody {");
   ASSERT_NE(begin, std::string::npos);
-  const size_t end = with.find("}\n", begin) + 2;
+  const size_t end = with.find("\n}\n", begin) + 3;
   WriteTestFile(config_, with.substr(0, begin) + with.substr(end));
   ASSERT_EQ(RunGateway({"init", "--config", config_}).code, 0);
   {

@@ -25,7 +25,7 @@
 namespace schleuse {
 namespace {
 
-constexpr char kVersion[] = "0.3.0";
+constexpr char kVersion[] = "0.2.0";
 
 // As --help says.
 enum ExitCode {
