@@ -12,12 +12,16 @@ namespace schleuse {
 namespace {
 
 constexpr absl::string_view kHeader = "schleuse-witnessed-v1";
+constexpr absl::string_view kLeft = "left";
 
 }  // namespace
 
 std::string WitnessedState::ToText() const {
   std::string text =
       absl::StrCat(kHeader, "\n", origin.ToString(), "\n", covered, "\n");
+  for (const uint64_t index : left) {
+    absl::StrAppend(&text, kLeft, " ", index, "\n");
+  }
   for (const auto& [name, when] : heard) {
     absl::StrAppend(&text, absl::ToUnixSeconds(when), " ", name, "\n");
   }
@@ -37,6 +41,12 @@ absl::StatusOr<WitnessedState> WitnessedState::Parse(absl::string_view text) {
   for (size_t i = 3; i + 1 < lines.size(); ++i) {
     const std::pair<absl::string_view, absl::string_view> words =
         absl::StrSplit(lines[i], absl::MaxSplits(' ', 1));
+    if (words.first == kLeft) {
+      uint64_t index = 0;
+      if (!absl::SimpleAtoi(words.second, &index)) return none;
+      state.left.insert(index);
+      continue;
+    }
     int64_t seconds = 0;
     if (!absl::SimpleAtoi(words.first, &seconds) || words.second.empty()) {
       return none;

@@ -5,12 +5,14 @@
 //   schleuse-witnessed-v1
 //   <origin of the log that is being covered>
 //   <entries of it whose receipts are laid>
+//   left <index>               each of those that could not be laid yet
 //   <seconds since 1970-01-01T00:00:00Z> <name of a witness>      each
 #ifndef SCHLEUSE_GATEWAY_CUSTODY_WITNESSED_STATE_H_
 #define SCHLEUSE_GATEWAY_CUSTODY_WITNESSED_STATE_H_
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -23,6 +25,7 @@ namespace schleuse {
 struct WitnessedState {
   Origin origin;
   uint64_t covered = 0;
+  std::set<uint64_t> left = {};                  // below `covered`
   std::map<std::string, absl::Time> heard = {};  // in whole seconds
 
   friend bool operator==(const WitnessedState&,

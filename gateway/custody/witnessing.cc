@@ -1,6 +1,8 @@
 #include "gateway/custody/witnessing.h"
 
 #include <algorithm>
+#include <numeric>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -19,6 +21,9 @@ namespace {
 constexpr absl::string_view kState = "witnessed";
 constexpr absl::string_view kRefused = ".refused";
 constexpr uint64_t kStateBytesMax = 1 << 20;
+// Recordings whose bundles cannot be reached, one by one and not the whole
+// store.
+constexpr size_t kLeftMax = 1000;
 constexpr absl::Duration kAlarmEvery = absl::Hours(1);
 
 bool Before(const Origin& a, const Origin& b) {
@@ -87,6 +92,13 @@ absl::Status Witnessing::RunRound() {
                      Read(state_->origin));
     if (!closed || state_->covered != closed->checkpoint.size) {
       return absl::OkStatus();
+    }
+    if (!state_->left.empty()) {
+      Log(Severity::kAlarm, "custody: recordings without a witnessed receipt",
+          {{"origin", state_->origin.ToString()},
+           {"count", state_->left.size()},
+           {"what_now", "their log is closed; what they have stays valid"}});
+      state_->left.clear();
     }
     state_->origin = *next;
     state_->covered = 0;
@@ -353,54 +365,94 @@ absl::Status Witnessing::TakeFile(const Published& log,
 
 absl::Status Witnessing::LayUpTo(const Published& log, const std::string& note,
                                  uint64_t size) {
-  const auto save = [this] {
-    return WriteFileAtomically(disk_, JoinPath(directory_, kState),
-                               state_->ToText());
-  };
   ASSIGN_OR_RETURN(const bool any, log.files.HasEntries());
-  // Their deadline came before the witnesses did.
-  if (!any) state_->covered = std::max(state_->covered, size);
+  if (!any) {
+    // Their deadline came before the witnesses did.
+    state_->covered = std::max(state_->covered, size);
+    state_->left.clear();
+  }
+  RETURN_IF_ERROR(LayLeft(log, note, size));
   while (state_->covered < size) {
     const uint64_t first = state_->covered;
     const uint64_t end = std::min(size, (first / kTileWidth + 1) * kTileWidth);
-    ASSIGN_OR_RETURN(const std::vector<WitnessedReceipt> receipts,
-                     ReceiptsOf(log, first, end, note, size));
-    if (!receipts.empty()) {
-      for (const absl::Status& laid : options_.lay(receipts)) {
-        // Deleted since, or another transfer's: this statement has no bundle.
-        if (absl::IsNotFound(laid) || absl::IsAlreadyExists(laid)) continue;
-        RETURN_IF_ERROR(laid);
-      }
+    std::vector<uint64_t> indices(end - first);
+    std::iota(indices.begin(), indices.end(), first);
+    ASSIGN_OR_RETURN(const std::set<uint64_t> left,
+                     LayEach(log, note, size, indices));
+    if (state_->left.size() + left.size() > kLeftMax) {
+      return absl::UnavailableError(absl::StrCat(
+          "more than ", kLeftMax,
+          " recordings cannot get their witnessed receipts: is the store "
+          "away?"));
     }
+    state_->left.insert(left.begin(), left.end());
     state_->covered = end;
-    if (end < size) RETURN_IF_ERROR(save());
+    if (end < size) RETURN_IF_ERROR(SaveState());
   }
-  return save();
+  return SaveState();
 }
 
-absl::StatusOr<std::vector<WitnessedReceipt>> Witnessing::ReceiptsOf(
-    const Published& log, uint64_t first, uint64_t end, const std::string& note,
-    uint64_t size) const {
-  const uint64_t number = first / kTileWidth;
-  ASSIGN_OR_RETURN(
-      const std::vector<std::string> entries,
-      log.files.ReadEntries(number, TileWidthAt(log.checkpoint.size, number)));
+// What could not be laid in an earlier round.
+absl::Status Witnessing::LayLeft(const Published& log, const std::string& note,
+                                 uint64_t size) {
+  const auto beyond = state_->left.lower_bound(size);
+  const std::vector<uint64_t> indices(state_->left.begin(), beyond);
+  ASSIGN_OR_RETURN(const std::set<uint64_t> left,
+                   LayEach(log, note, size, indices));
+  for (const uint64_t index : indices) {
+    if (!left.contains(index)) state_->left.erase(index);
+  }
+  return absl::OkStatus();
+}
+
+// Returns those that have to wait: one of them keeps no other waiting.
+absl::StatusOr<std::set<uint64_t>> Witnessing::LayEach(
+    const Published& log, const std::string& note, uint64_t size,
+    absl::Span<const uint64_t> indices) const {
   std::vector<WitnessedReceipt> receipts;
-  for (uint64_t index = first; index < end; ++index) {
+  std::vector<uint64_t> stored;
+  std::vector<std::string> entries;
+  std::optional<uint64_t> bundle;
+  for (const uint64_t index : indices) {
+    const uint64_t number = index / kTileWidth;
+    if (bundle != number) {
+      ASSIGN_OR_RETURN(entries,
+                       log.files.ReadEntries(
+                           number, TileWidthAt(log.checkpoint.size, number)));
+      bundle = number;
+    }
     const std::string& entry = entries[index % kTileWidth];
-    ASSIGN_OR_RETURN(const statement::Read read, statement::ReadBack(entry));
-    if (!read.stored) continue;
+    const absl::StatusOr<statement::Read> read = statement::ReadBack(entry);
+    if (!read.ok() || !read->stored) continue;
     ASSIGN_OR_RETURN(
         MerkleProof proof,
         InclusionProof(index, size, [&log](int level, uint64_t node) {
           return log.files.ReadNode(log.checkpoint.size, level, node);
         }));
+    stored.push_back(index);
     receipts.push_back(
-        {read.stored->name, entry,
+        {read->stored->name, entry,
          ToText(Receipt{
              .index = index, .proof = std::move(proof), .checkpoint = note})});
   }
-  return receipts;
+  std::set<uint64_t> left;
+  if (receipts.empty()) return left;
+  const std::vector<absl::Status> laid = options_.lay(receipts);
+  for (size_t i = 0; i < laid.size(); ++i) {
+    // Deleted since, or another transfer's: this statement has no bundle.
+    if (laid[i].ok() || absl::IsNotFound(laid[i]) ||
+        absl::IsAlreadyExists(laid[i])) {
+      continue;
+    }
+    if (absl::IsResourceExhausted(laid[i])) return laid[i];
+    left.insert(stored[i]);
+  }
+  return left;
+}
+
+absl::Status Witnessing::SaveState() const {
+  return WriteFileAtomically(disk_, JoinPath(directory_, kState),
+                             state_->ToText());
 }
 
 }  // namespace schleuse

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -118,9 +119,12 @@ class Witnessing : public std::enable_shared_from_this<Witnessing> {
                                      absl::string_view note);
   absl::Status LayUpTo(const Published& log, const std::string& note,
                        uint64_t size);
-  absl::StatusOr<std::vector<WitnessedReceipt>> ReceiptsOf(
-      const Published& log, uint64_t first, uint64_t end,
-      const std::string& note, uint64_t size) const;
+  absl::Status LayLeft(const Published& log, const std::string& note,
+                       uint64_t size);
+  absl::StatusOr<std::set<uint64_t>> LayEach(
+      const Published& log, const std::string& note, uint64_t size,
+      absl::Span<const uint64_t> indices) const;
+  absl::Status SaveState() const;
   absl::StatusOr<Digest> RootAt(const Published& log, uint64_t size) const;
   // Records that it heard of a witness.
   void Heard(const Door& door, absl::Time when);

@@ -272,11 +272,44 @@ TEST_F(WitnessingTest, WhatCannotBeLaidYetIsLaidInALaterRound) {
   Begin();
   Store(0, 3);
   lay_says_["r1"] = absl::UnavailableError("its statement is not there yet");
+  lay_says_["r2"] = absl::DataLossError("unreadable");
   witnessing_->Round();
   EXPECT_EQ(SizeFor(1), 0u);
+  // It keeps no other waiting, and a new process knows of it.
+  Store(3, 600);
+  Begin();
+  witnessing_->Round();
+  EXPECT_EQ(SizeFor(599), Published());
+  EXPECT_EQ(SizeFor(1), 0u);
   lay_says_["r1"] = absl::OkStatus();
+  laid_.clear();
   witnessing_->Round();
   EXPECT_EQ(SizeFor(1), Published());
+  EXPECT_THAT(laid_, SizeIs(1));
+}
+
+TEST_F(WitnessingTest, AStoreThatIsAwayIsWaitedFor) {
+  Begin();
+  Store(0, 1500);
+  for (int i = 0; i < 1500; ++i) {
+    lay_says_[absl::StrCat("r", i)] = absl::UnavailableError("away");
+  }
+  witnessing_->Round();
+  witnessing_->Round();
+  lay_says_.clear();
+  witnessing_->Round();
+  EXPECT_THAT(laid_, SizeIs(1500));
+}
+
+TEST_F(WitnessingTest, OnAFullDiskItWaitsForRoom) {
+  Begin();
+  Store(0, 3);
+  lay_says_["r1"] = absl::ResourceExhaustedError("full");
+  witnessing_->Round();
+  lay_says_.clear();
+  laid_.clear();
+  witnessing_->Round();
+  EXPECT_THAT(laid_, SizeIs(3));
 }
 
 TEST_F(WitnessingTest, WhatIsGoneIsPassedOver) {
@@ -510,6 +543,7 @@ TEST(WitnessedStateTest, IsReadAsItWasWritten) {
   const WitnessedState state = {
       .origin = *Origin::Parse("g/custody/2026-2"),
       .covered = 77,
+      .left = {3, 70},
       .heard = {{"w1", absl::FromUnixSeconds(1795000000)},
                 {"w2", absl::FromUnixSeconds(-5)}}};
   EXPECT_THAT(WitnessedState::Parse(state.ToText()), IsOkAndHolds(state));
@@ -519,6 +553,7 @@ TEST(WitnessedStateTest, IsReadAsItWasWritten) {
         "schleuse-witnessed-v1\ng/custody/2026\nx\n",
         "schleuse-witnessed-v1\ng/custody/2026\n1",
         "schleuse-witnessed-v1\ng/custody/2026\n1\n5\n",
+        "schleuse-witnessed-v1\ng/custody/2026\n1\nleft x\n",
         "schleuse-witnessed-v1\ng/custody/2026\n1\nx w\n"}) {
     EXPECT_FALSE(WitnessedState::Parse(bad).ok()) << bad;
   }
