@@ -12,6 +12,7 @@ const char kHelp[] =
     R"(Usage: schleuse-gateway init  --config FILE
        schleuse-gateway check --config FILE
        schleuse-gateway serve --config FILE [--port-file FILE]
+       schleuse-gateway new-log --config FILE --reason TEXT
 
 Takes body-worn footage in from docks and radios over mutual TLS and brings it
 into the store inside the network.
@@ -27,11 +28,17 @@ Commands:
          brings what it received to the disk, and ends, at the latest after
          drain_seconds. A second signal ends it at once. Nothing that was
          acknowledged is ever lost
+  new-log
+         begins another custody log behind one that serve refuses to go on with:
+         it was damaged, or set back by a backup. Its first statement names the
+         last checkpoint of the log before and the reason, for good. Only once
+         you know what happened, and have a copy of the custody directory
 
 Options:
   --config FILE     the configuration, a text proto
   --port-file FILE  where to write the port once devices can connect, for
                     scripts and port 0
+  --reason TEXT     why another log begins, for those who audit it
   --help, --version
 
 The log is on standard error, one JSON object a line.
@@ -57,7 +64,8 @@ struct Named {
 };
 constexpr Named kCommands[] = {{"init", Arguments::Command::kInit},
                                {"check", Arguments::Command::kCheck},
-                               {"serve", Arguments::Command::kServe}};
+                               {"serve", Arguments::Command::kServe},
+                               {"new-log", Arguments::Command::kNewLog}};
 
 template <typename... Parts>
 absl::Status Bad(const Parts&... parts) {
@@ -66,6 +74,19 @@ absl::Status Bad(const Parts&... parts) {
 
 bool Contains(const std::vector<std::string>& words, absl::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// Where the value of an option goes; null: the command has none such.
+std::string* PlaceOf(absl::string_view flag, Arguments& arguments) {
+  if (flag == "--config") return &arguments.config_file;
+  if (flag == "--port-file" &&
+      arguments.command == Arguments::Command::kServe) {
+    return &arguments.port_file;
+  }
+  if (flag == "--reason" && arguments.command == Arguments::Command::kNewLog) {
+    return &arguments.reason;
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -87,22 +108,25 @@ absl::StatusOr<Arguments> ParseArguments(
   for (size_t i = 1; i < words.size(); ++i) {
     const size_t equals = words[i].find('=');
     const std::string flag = words[i].substr(0, equals);
-    const bool is_port_file = flag == "--port-file" &&
-                              arguments.command == Arguments::Command::kServe;
-    if (flag != "--config" && !is_port_file) {
+    std::string* const value = PlaceOf(flag, arguments);
+    if (value == nullptr) {
       return Bad("\"", words[i], "\" means nothing to ", words[0]);
     }
-    std::string& file =
-        is_port_file ? arguments.port_file : arguments.config_file;
-    if (!file.empty()) return Bad(flag, " is given twice");
+    if (!value->empty()) return Bad(flag, " is given twice");
     if (equals != std::string::npos) {
-      file = words[i].substr(equals + 1);
+      *value = words[i].substr(equals + 1);
     } else if (++i < words.size()) {
-      file = words[i];
+      *value = words[i];
     }
-    if (file.empty()) return Bad(flag, " needs a file");
+    if (value->empty()) {
+      return Bad(flag, flag == "--reason" ? " needs words" : " needs a file");
+    }
   }
   if (arguments.config_file.empty()) return Bad("--config is missing");
+  if (arguments.command == Arguments::Command::kNewLog &&
+      arguments.reason.empty()) {
+    return Bad("--reason is missing");
+  }
   return arguments;
 }
 

@@ -12,11 +12,12 @@ namespace schleuse {
 extern const char kHelp[];
 
 struct Arguments {
-  enum class Command { kHelp, kVersion, kInit, kServe, kCheck };
+  enum class Command { kHelp, kVersion, kInit, kServe, kCheck, kNewLog };
   Command command;
   // As given: perhaps relative to the working directory.
   std::string config_file = {};
   std::string port_file = {};  // empty: none
+  std::string reason = {};     // of kNewLog
 };
 
 // `words` without the program's name.

@@ -24,6 +24,11 @@ TEST(ArgumentsTest, ReadsCommands) {
   ASSERT_OK_AND_ASSIGN(const Arguments check,
                        ParseArguments({"check", "--config", "c"}));
   EXPECT_EQ(check.command, Command::kCheck);
+  ASSERT_OK_AND_ASSIGN(const Arguments new_log,
+                       ParseArguments({"new-log", "--config", "c", "--reason",
+                                       "the disk was restored"}));
+  EXPECT_EQ(new_log.command, Command::kNewLog);
+  EXPECT_EQ(new_log.reason, "the disk was restored");
 }
 
 TEST(ArgumentsTest, HelpAndVersionNeedNothingElse) {
@@ -49,6 +54,9 @@ TEST(ArgumentsTest, SaysWhatIsWrong) {
       {{"serve", "--config", "c", "--force"}, "\"--force\" means nothing"},
       {{"init", "--config", "c", "--port-file", "p"}, "nothing to init"},
       {{"check", "--config", "c", "--port-file=p"}, "nothing to check"},
+      {{"serve", "--config", "c", "--reason", "r"}, "nothing to serve"},
+      {{"new-log", "--config", "c"}, "--reason is missing"},
+      {{"new-log", "--config", "c", "--reason="}, "--reason needs words"},
   };
   for (const auto& [words, says] : cases) {
     EXPECT_THAT(ParseArguments(words),

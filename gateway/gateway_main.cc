@@ -378,6 +378,43 @@ int InitCommand(const std::string& config_file) {
   return kExitOk;
 }
 
+absl::StatusOr<Origin> NewLog(Disk& disk, const Config& config,
+                              const std::string& reason) {
+  if (!config.custody) {
+    return absl::FailedPreconditionError("there is no custody { } to begin in");
+  }
+  ASSIGN_OR_RETURN(
+      const std::string gateway_id,
+      CheckMarkers(disk, config.spool_directory, config.store_root));
+  auto lock = ProcessLock::Take(JoinPath(config.spool_directory, "lock"));
+  RETURN_IF_ERROR(Annotate(lock.status(), "stop the gateway first"));
+  ASSIGN_OR_RETURN(const CustodyKeys keys,
+                   OpenCustodyPlace(disk, *config.custody, gateway_id));
+  const FileStore store(disk, config.store_root, {});
+  const SystemClock clock;
+  SystemRandom random;
+  ThreadPool waiters(1);
+  CustodyOptions options;
+  options.reserve_bytes = config.custody->reserve_bytes;
+  options.keep_years = config.custody->keep_years;
+  options.clock_synchronised = ClockIsSynchronised;
+  options.on_fatal = EndAtOnce;
+  return CustodyLog::BeginNewOrigin(
+      disk, config.custody->directory, keys, waiters, clock, random,
+      std::move(options), KnownFromStore(store, keys.pinned()), reason);
+}
+
+int NewLogCommand(const std::string& config_file, const std::string& reason) {
+  PosixDisk disk;
+  const auto config = Config::Load(disk, config_file);
+  if (!config.ok()) return Complain(config.status(), kExitConfiguration);
+  const auto origin = NewLog(disk, *config, reason);
+  if (!origin.ok()) return Complain(origin.status(), kExitRefused);
+  std::printf("the log %s begins; serve goes on with it\n",
+              origin->ToString().c_str());
+  return kExitOk;
+}
+
 int CheckCommand(const std::string& config_file) {
   const auto settings = LoadSettings(PosixDisk(), config_file, SystemClock());
   if (!settings.ok()) return Complain(settings.status(), kExitConfiguration);
@@ -432,6 +469,8 @@ int GatewayMain(int argc, char** argv) {
       return InitCommand(config_file);
     case Arguments::Command::kCheck:
       return CheckCommand(config_file);
+    case Arguments::Command::kNewLog:
+      return NewLogCommand(config_file, arguments->reason);
     case Arguments::Command::kServe:
       return ServeCommand(config_file, AbsolutePath(arguments->port_file));
   }

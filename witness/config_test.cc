@@ -58,7 +58,7 @@ class WitnessConfigTest : public testing::Test {
   }
 
   static const TestPki* pki_;
-  const PosixDisk disk_;
+  const PosixDisk disk_{};
 };
 const TestPki* WitnessConfigTest::pki_ = nullptr;
 

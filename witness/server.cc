@@ -3,7 +3,6 @@
 #include <httplib.h>
 
 #include <atomic>
-#include <functional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -12,52 +11,21 @@
 #include "base/log.h"
 #include "base/log_budget.h"
 #include "base/status.h"
-#include "base/thread_pool.h"
 #include "crypto/tls_context.h"
 #include "evidence/cosigning.h"
+#include "witness/connections.h"
 #include "witness/door.h"
 
 namespace schleuse {
 namespace {
 
-// Each connection has a thread for as long as it lasts; a gateway needs one,
-// once a minute.
-constexpr int kThreads = 8;
-// Accepted and waiting for a thread. Beyond that the kernel keeps them.
-constexpr int kWaitingMax = 64;
+// Between two bytes; Connections bounds the whole.
 constexpr time_t kReadSeconds = 10;
 constexpr time_t kWriteSeconds = 10;
 // Shorter than the minute between two rounds of a gateway: a connection that is
 // kept so long keeps a thread from others.
 constexpr time_t kKeepAliveSeconds = 5;
 constexpr size_t kRequestsPerConnectionMax = 100;
-
-// The library's own queue has no bound.
-class BoundedQueue final : public httplib::TaskQueue {
- public:
-  void enqueue(std::function<void()> task) override {
-    {
-      MutexLock lock(mutex_);
-      while (waiting_ >= kWaitingMax) less_.Wait(mutex_);
-      ++waiting_;
-    }
-    pool_.Post([this, task = std::move(task)] {
-      {
-        MutexLock lock(mutex_);
-        --waiting_;
-      }
-      less_.NotifyAll();
-      task();
-    });
-  }
-  void shutdown() override { pool_.Stop(); }
-
- private:
-  Mutex mutex_;
-  CondVar less_;
-  int waiting_ ABSL_GUARDED_BY(mutex_) = 0;
-  ThreadPool pool_{kThreads};
-};
 
 struct Reply {
   int status;
@@ -104,16 +72,18 @@ std::string BodyOf(const WitnessVerdict& verdict) {
 class WitnessServer::Inside {
  public:
   Inside(const WitnessConfig::Https& https, Witness& witness,
-         const Clock& clock)
+         const Clock& clock, const Connections::Bounds& bounds)
       : https_(https),
+        path_(https.prefix + "/add-checkpoint"),
         witness_(witness),
         clock_(clock),
+        connections_(bounds),
         server_([this](SSL_CTX& context) { return SetUp(&context); }) {}
 
   absl::StatusOr<int> Listen() {
     RETURN_IF_ERROR(set_up_);
     if (!server_.is_valid()) return absl::InternalError("no TLS");
-    server_.new_task_queue = [] { return new BoundedQueue; };
+    server_.new_task_queue = [this] { return connections_.NewQueue(); };
     server_.set_read_timeout(kReadSeconds);
     server_.set_write_timeout(kWriteSeconds);
     server_.set_keep_alive_timeout(kKeepAliveSeconds);
@@ -124,17 +94,16 @@ class WitnessServer::Inside {
       const int yes = 1;
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
-    // What is packed may unpack to anything.
     server_.set_pre_routing_handler(
-        [](const httplib::Request& request, httplib::Response& response) {
-          if (!request.has_header("Content-Encoding")) {
-            return httplib::Server::HandlerResponse::Unhandled;
-          }
-          response.status = 415;
+        [this](const httplib::Request& request, httplib::Response& response) {
+          const int refusal = RefusalBeforeReading(request);
+          if (refusal == 0) return httplib::Server::HandlerResponse::Unhandled;
+          response.status = refusal;
           return httplib::Server::HandlerResponse::Handled;
         });
+    // A pattern; the handler above compares the path itself.
     server_.Post(
-        https_.prefix + "/add-checkpoint",
+        ".*",
         [this](const httplib::Request& request, httplib::Response& response) {
           Answer(request, response);
         });
@@ -160,12 +129,28 @@ class WitnessServer::Inside {
 
   void Stop() {
     if (!listener_.joinable()) return;
+    // Else slow peers would hold up the end.
+    connections_.StopReading();
     server_.stop();
     listener_.join();
   }
 
  private:
+  // The library reads the body of whatever has one, and bounds neither a body
+  // that comes in pieces nor what a packed one unpacks to. 0: none.
+  int RefusalBeforeReading(const httplib::Request& request) const {
+    if (request.path != path_) return 404;
+    if (request.method != "POST") return 405;
+    if (request.has_header("Content-Encoding")) return 415;
+    if (request.has_header("Transfer-Encoding") ||
+        !request.has_header("Content-Length")) {
+      return 411;
+    }
+    return 0;
+  }
+
   bool SetUp(SSL_CTX* context) {
+    Connections::Attend(context);
     set_up_ = SetUpTlsContext(
         context, https_.identity,
         [this](const std::vector<Certificate>& chain) {
@@ -200,7 +185,9 @@ class WitnessServer::Inside {
     if (const auto left_out = budget_.Take(clock_.Now())) {
       Log(reply.status == 200 ? Severity::kInfo : Severity::kWarning,
           reply.status == 200 ? "checkpoint cosigned" : "not cosigned",
-          {{"gateway", *gateway},
+          {{"client", client->UriNames().front()},
+           {"origin", verdict.origin},
+           {"size", verdict.size},
            {"status", reply.status},
            {"reason", verdict.reason},
            {"left_out", *left_out}});
@@ -208,8 +195,10 @@ class WitnessServer::Inside {
   }
 
   const WitnessConfig::Https& https_;
+  const std::string path_;
   Witness& witness_;
   const Clock& clock_;
+  Connections connections_;
   LogBudget budget_;
   absl::Status set_up_;
   httplib::SSLServer server_;
@@ -218,8 +207,9 @@ class WitnessServer::Inside {
 };
 
 absl::StatusOr<std::unique_ptr<WitnessServer>> WitnessServer::Start(
-    const WitnessConfig::Https& https, Witness& witness, const Clock& clock) {
-  auto inside = std::make_unique<Inside>(https, witness, clock);
+    const WitnessConfig::Https& https, Witness& witness, const Clock& clock,
+    const Connections::Bounds& bounds) {
+  auto inside = std::make_unique<Inside>(https, witness, clock, bounds);
   ASSIGN_OR_RETURN(const int port, inside->Listen());
   return std::unique_ptr<WitnessServer>(
       new WitnessServer(std::move(inside), port));

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "witness/config.h"
+#include "witness/connections.h"
 #include "witness/witness.h"
 
 namespace schleuse {
@@ -17,7 +18,8 @@ class WitnessServer {
   // Answers from now on. Everything is borrowed.
   //   Unavailable, InvalidArgument  it cannot listen, or the identity is none
   static absl::StatusOr<std::unique_ptr<WitnessServer>> Start(
-      const WitnessConfig::Https& https, Witness& witness, const Clock& clock);
+      const WitnessConfig::Https& https, Witness& witness, const Clock& clock,
+      const Connections::Bounds& bounds = Connections::Bounds());
   // Takes no more calls, and waits for those that are being answered.
   ~WitnessServer();
 

@@ -123,7 +123,10 @@ WitnessVerdict Witness::Add(absl::string_view body, absl::string_view gateway) {
     return Refuse(Kind::kMalformed,
                   "its old size is larger than its checkpoint's");
   }
-  return Compare(*request, *checkpoint);
+  WitnessVerdict verdict = Compare(*request, *checkpoint);
+  verdict.origin = checkpoint->origin;
+  verdict.size = checkpoint->size;
+  return verdict;
 }
 
 WitnessVerdict Witness::Compare(const AddCheckpoint& request,
@@ -137,6 +140,11 @@ WitnessVerdict Witness::Compare(const AddCheckpoint& request,
     return {.kind = Kind::kStale,
             .latest = before.size,
             .reason = absl::StrCat("the latest size is ", before.size)};
+  }
+  if (checkpoint.size == 0 && checkpoint.root != EmptyRoot()) {
+    // It convicts itself. Nor is it kept: that would be a file for each of any
+    // number of logs.
+    return Refuse(Kind::kBadProof, "an empty log cannot have that root");
   }
   if (checkpoint.size == before.size) {
     if (checkpoint.root != before.root) {
@@ -178,9 +186,12 @@ WitnessVerdict Witness::Keep(const AddCheckpoint& request,
                              Checkpoint checkpoint) {
   const bool is_new = !latest_.contains(checkpoint.origin);
   if (is_new && !MayRemember(*Origin::Parse(checkpoint.origin))) {
-    Log(Severity::kAlarm, "a gateway has begun too many logs",
-        {{"origin", checkpoint.origin},
-         {"what_to_do", "are its keys in the wrong hands?"}});
+    if (const auto left_out = alarms_.Take(clock_.Now())) {
+      Log(Severity::kAlarm, "a gateway has begun too many logs",
+          {{"origin", checkpoint.origin},
+           {"what_to_do", "are its keys in the wrong hands?"},
+           {"left_out", *left_out}});
+    }
     return Refuse(Kind::kFailed, "too many logs of one gateway");
   }
   const std::string text = ToText(checkpoint);
@@ -195,8 +206,12 @@ WitnessVerdict Witness::Keep(const AddCheckpoint& request,
     // cosignature: whichever it is, the next request is held against the old
     // one here and writes its own anew, and a restart finds a checkpoint that
     // this gateway did sign as the continuation of the old.
-    Log(Severity::kAlarm, "a cosigned checkpoint cannot be kept",
-        {{"origin", checkpoint.origin}, {"reason", kept.message()}});
+    if (const auto left_out = alarms_.Take(clock_.Now())) {
+      Log(Severity::kAlarm, "a cosigned checkpoint cannot be kept",
+          {{"origin", checkpoint.origin},
+           {"reason", kept.message()},
+           {"left_out", *left_out}});
+    }
     return Refuse(Kind::kFailed, "it cannot be kept at the moment");
   }
   latest_.insert_or_assign(checkpoint.origin,
@@ -232,15 +247,18 @@ WitnessVerdict Witness::Contradiction(Kind kind, const AddCheckpoint& request,
           {{"reason", kept.message()}});
     }
   }
-  Log(Severity::kAlarm, "a log contradicts what it signed before",
-      {{"origin", checkpoint.origin},
-       {"old_size", request.old_size},
-       {"size", checkpoint.size},
-       {"reason", reason},
-       {"kept", path},
-       {"what_to_do",
-        "keep that file and the one beside it without .conflict: ask the "
-        "gateway's operators for the log itself"}});
+  if (const auto left_out = alarms_.Take(clock_.Now())) {
+    Log(Severity::kAlarm, "a log contradicts what it signed before",
+        {{"origin", checkpoint.origin},
+         {"old_size", request.old_size},
+         {"size", checkpoint.size},
+         {"reason", reason},
+         {"kept", path},
+         {"what_to_do",
+          "keep that file and the one beside it without .conflict: ask the "
+          "gateway's operators for the log itself"},
+         {"left_out", *left_out}});
+  }
   return Refuse(kind, reason);
 }
 

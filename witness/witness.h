@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/clock.h"
+#include "base/log_budget.h"
 #include "base/mutex.h"
 #include "disk/disk.h"
 #include "evidence/checkpoint.h"
@@ -43,6 +44,9 @@ struct WitnessVerdict {
   std::string lines = {};  // of kCosigned
   uint64_t latest = 0;     // of kStale
   std::string reason = {};
+  // What was asked for, once its signatures were found good.
+  std::string origin = {};
+  uint64_t size = 0;
 };
 
 // Safe to call from many threads.
@@ -100,6 +104,7 @@ class Witness {
 
   // Held while the disk works: comparing and storing are one step.
   mutable Mutex mutex_;
+  LogBudget alarms_;  // whoever stole a gateway's keys shall not fill the log
   std::map<std::string, Latest> latest_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -428,7 +428,8 @@ absl::Status FileCustodyLog::DeleteOld() {
 }
 
 absl::Status FileCustodyLog::BeginLog(const Origin& origin,
-                                      absl::string_view previous_checkpoint) {
+                                      absl::string_view previous_checkpoint,
+                                      absl::string_view reason) {
   {
     MutexLock publishing(publishing_);
     MutexLock lock(mutex_);
@@ -438,7 +439,7 @@ absl::Status FileCustodyLog::BeginLog(const Origin& origin,
   RETURN_IF_ERROR(Say(statement::LogBegun{
       .origin = origin.ToString(),
       .previous_checkpoint = std::string(previous_checkpoint),
-      .reason = {}}));
+      .reason = std::string(reason)}));
   Log(Severity::kInfo, "custody: a log begins",
       {{"origin", origin.ToString()}});
   return Publish();

@@ -30,6 +30,7 @@
 #include "base/recording_name.h"
 #include "crypto/digest.h"
 #include "disk/disk.h"
+#include "evidence/checkpoint.h"
 #include "gateway/custody/keys.h"
 #include "gateway/custody/statement.h"
 
@@ -92,6 +93,18 @@ class CustodyLog {
       Executor& executor, const Clock& clock, Random& random,
       CustodyOptions options, const std::vector<KnownTree>& known = {});
   virtual ~CustodyLog() = default;
+
+  // Begins another log behind one that Open refuses, once a person knows why:
+  // "<year>-2", and so on, whose first statement names the last checkpoint that
+  // is published of the log before, and `reason`. What the write-ahead log held
+  // is kept beside it, and nothing of it is gone on with: recordings that it
+  // alone states are stated anew. Of no log that is open.
+  //   FailedPrecondition  there is no log that another could follow
+  static absl::StatusOr<Origin> BeginNewOrigin(
+      Disk& disk, absl::string_view directory, const CustodyKeys& keys,
+      Executor& executor, const Clock& clock, Random& random,
+      CustodyOptions options, const std::vector<KnownTree>& known,
+      absl::string_view reason);
 
   enum class Importance {
     kOrdinary,

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/fake_executor.h"
 #include "base/random.h"
 #include "base/status_matchers.h"
@@ -909,6 +910,104 @@ TEST(CustodyKeysTest, WhatCannotBeUsedIsRefused) {
   EXPECT_THAT(
       CustodyKeys::Load(house.disk, "/keys", kGateway).status(),
       StatusIs(StatusCode::kFailedPrecondition, HasSubstr("ecdsa-p256.pem")));
+}
+
+// --- another log behind one that is refused ----------------------------------
+
+class NewOriginTest : public RefusalTest {
+ protected:
+  absl::StatusOr<Origin> BeginAnother(
+      const std::vector<KnownTree>& known = {}) {
+    CustodyOptions options;
+    options.reserve_bytes = kReserveBytes;
+    options.clock_synchronised = [] { return true; };
+    return CustodyLog::BeginNewOrigin(
+        house_.disk, "/custody", Keys(), house_.executor, house_.executor,
+        house_.random, std::move(options), known, "the disk was restored");
+  }
+};
+
+TEST_F(NewOriginTest, FollowsALogThatIsRefused) {
+  const std::string path = WalPath();
+  const std::string damaged = house_.FileText(path).substr(0, 100);
+  house_.SetFile(path, damaged);
+  ASSERT_FALSE(house_.Open().ok());
+  EXPECT_THAT(BeginAnother(), IsOkAndHolds(Origin{kGateway, 2026, 2}));
+  ASSERT_OK(house_.Open());
+  EXPECT_EQ(house_.Present().origin, "police.example/gw-1/custody/2026-2");
+  house_.AppendAndRun(StoredOf(1));
+  house_.Publish();
+  const Audited begun = Audit(house_, "2026-2");
+  EXPECT_THAT(
+      begun.entries[0],
+      AllOf(HasSubstr("the disk was restored"),
+            HasSubstr(absl::StrCat("custody/2026\\n", present_.size, "\\n"))));
+  // Nothing of what was there is lost.
+  EXPECT_EQ(
+      house_.FileText(absl::StrReplaceAll(path, {{"wal/", "wal.aside-1/"}})),
+      damaged);
+  EXPECT_EQ(Audit(house_, "2026").checkpoint.size, present_.size);
+}
+
+TEST_F(NewOriginTest, TakesNoNameThatAnybodyHasSeen) {
+  EXPECT_THAT(BeginAnother({{absl::StrCat(kGateway, "/custody/2026-4"), 7,
+                             EmptyRoot(), "somebody"}}),
+              IsOkAndHolds(Origin{kGateway, 2026, 5}));
+  EXPECT_OK(house_.Open({{absl::StrCat(kGateway, "/custody/2026-4"), 7,
+                          EmptyRoot(), "somebody"}}));
+  house_.Die();
+  EXPECT_THAT(BeginAnother(), IsOkAndHolds(Origin{kGateway, 2026, 6}));
+}
+
+TEST_F(NewOriginTest, ACheckpointThatIsNotOursIsNotNamed) {
+  house_.SetFile("2026/checkpoint", "hello");
+  EXPECT_OK(BeginAnother());
+  ASSERT_OK(house_.Open());
+  house_.Publish();
+  EXPECT_THAT(Audit(house_, "2026-2").entries[0],
+              testing::Not(HasSubstr("previous_checkpoint")));
+}
+
+TEST_F(NewOriginTest, MayBeAskedForAgainWhereverThePowerIsCut) {
+  for (int operations = 0;; ++operations) {
+    SCOPED_TRACE(operations);
+    House house;
+    ASSERT_OK(house.Open());
+    house.AppendAndRun(StoredOf(1));
+    house.Publish();
+    house.Die();
+    const auto begin = [&house] {
+      CustodyOptions options;
+      options.reserve_bytes = kReserveBytes;
+      options.clock_synchronised = [] { return true; };
+      return CustodyLog::BeginNewOrigin(
+          house.disk, "/custody", Keys(), house.executor, house.executor,
+          house.random, std::move(options), {}, "why");
+    };
+    house.disk.CutPowerAfter(operations);
+    const bool begun = begin().ok();
+    const bool cut = house.disk.power_was_cut();
+    if (!cut) house.disk.CutPower();
+    house.disk.RestorePower();
+    if (!begun) {
+      EXPECT_OK(begin());
+    }
+    ASSERT_OK(house.Open());
+    EXPECT_EQ(house.Present().origin.substr(0, 33),
+              "police.example/gw-1/custody/2026-");
+    if (!cut) break;
+    ASSERT_LT(operations, 1000);
+  }
+}
+
+TEST(CustodyLogNewOriginTest, NeedsALogToFollow) {
+  House house;
+  CustodyOptions options;
+  options.clock_synchronised = [] { return true; };
+  EXPECT_THAT(CustodyLog::BeginNewOrigin(
+                  house.disk, "/custody", Keys(), house.executor,
+                  house.executor, house.random, std::move(options), {}, "why"),
+              StatusIs(StatusCode::kFailedPrecondition));
 }
 
 }  // namespace

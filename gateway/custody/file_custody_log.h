@@ -31,6 +31,10 @@ class FileCustodyLog final
   // recovery.cc: reads, checks, makes durable anew, publishes. Before all else.
   absl::Status Recover(const std::vector<KnownTree>& known);
 
+  // new_origin.cc: instead of Recover.
+  absl::StatusOr<Origin> BeginAnew(const std::vector<KnownTree>& known,
+                                   absl::string_view reason);
+
   void Append(statement::Event event, Importance importance,
               Done done) override;
   std::vector<RecordingName> Unlaid() const override;
@@ -113,7 +117,10 @@ class FileCustodyLog final
   // said and done again.
   absl::Status DeleteOld();
   absl::Status BeginLog(const Origin& origin,
-                        absl::string_view previous_checkpoint);
+                        absl::string_view previous_checkpoint,
+                        absl::string_view reason = {});
+  absl::StatusOr<std::string> LastGoodCheckpoint(const Origin& origin) const;
+  absl::StatusOr<std::string> SetWalAside();
 
   // --- the publisher ---
   void PublishSoon();

@@ -22,7 +22,7 @@ absl::Status Damaged(absl::string_view path, absl::string_view what) {
   return absl::DataLossError(absl::StrCat(
       path, " ", what,
       ". Keep a copy of the whole custody directory, check the disk, and have "
-      "the log audited before a new origin is begun"));
+      "the log audited, and then begin another: schleuse-gateway new-log"));
 }
 
 // With all that is below it.

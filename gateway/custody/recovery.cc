@@ -22,9 +22,8 @@ absl::Status Refuse(absl::string_view what) {
   return absl::DataLossError(absl::StrCat(
       what,
       ". Nothing is overwritten: keep a copy of the whole custody directory, "
-      "find out what happened (was it restored from a backup?), and begin a "
-      "new "
-      "origin only once that is known"));
+      "find out what happened (was it restored from a backup?), and only once "
+      "that is known begin another log: schleuse-gateway new-log"));
 }
 
 // Whether the last bundle is what the tiles say.

@@ -89,7 +89,7 @@ class HttpsClientTest : public testing::Test {
   static const std::string* witness_;
 
   const std::string hosts_ = absl::StrCat(testing::TempDir(), "/hosts");
-  const PosixDisk disk_;
+  const PosixDisk disk_{};
   std::vector<RevocationList> lists_;
   std::unique_ptr<Egress> egress_;
   std::vector<std::string> refusals_;

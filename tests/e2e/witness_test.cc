@@ -260,6 +260,19 @@ TEST_F(WitnessHouseTest, ALogThatWasSetBackIsKnownToTheStore) {
   EXPECT_EQ(house_.RunGateway(), 4);
   EXPECT_THAT(house_.Output(),
               HasSubstr("the newest receipt in the store knows"));
+  // Once a person knows why, another log follows, and says so.
+  RunForTest(absl::StrCat(
+      fs::absolute("gateway/schleuse-gateway").string(), " new-log --config ",
+      house_.Path("gateway.textproto"), " --reason 'the disk was restored' >> ",
+      house_.Path("output"), " 2>&1"));
+  gateway = house_.StartGateway();
+  Upload();
+  Stop(gateway);
+  const House::Said said =
+      house_.RunVerify(absl::StrCat("log ", house_.Path("custody")));
+  EXPECT_EQ(said.code, 0) << said.text;
+  EXPECT_THAT(said.text, HasSubstr("the disk was restored"));
+  EXPECT_EQ(house_.Verify(), "");
 }
 
 TEST_F(WitnessHouseTest, AWitnessThatMovesToAPublicAddressIsNotCalled) {
