@@ -32,6 +32,11 @@ constexpr uint32_t Tag(uint32_t field, WireType type) {
 constexpr size_t kSliceCopiedBelow = 2 * 1024;
 constexpr uint64_t kChunkCopiedBelow = 8 * 1024;
 
+// Of a number; and of tags and lengths, which protobuf's own parser refuses if
+// they are written in more bytes than they need at most.
+constexpr int kVarintBytes = 10;
+constexpr int kShortVarintBytes = 5;
+
 absl::Status Malformed(absl::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat("the message cannot be read: ", what));
@@ -61,14 +66,14 @@ class FieldReader {
   bool at_end() const { return left_ == 0; }
 
   absl::StatusOr<uint32_t> ReadTag() {
-    ASSIGN_OR_RETURN(const uint64_t tag, ReadVarint());
+    ASSIGN_OR_RETURN(const uint64_t tag, ReadVarint(kShortVarintBytes));
     if (tag > UINT32_MAX || tag >> 3 == 0) return Malformed("a field's number");
     return static_cast<uint32_t>(tag);
   }
 
-  absl::StatusOr<uint64_t> ReadVarint() {
+  absl::StatusOr<uint64_t> ReadVarint(int bytes_max = kVarintBytes) {
     uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
+    for (int shift = 0; shift < 7 * bytes_max; shift += 7) {
       if (left_ == 0) return Malformed("it ends within a number");
       const auto byte = static_cast<uint8_t>(*next_);
       ++next_;
@@ -93,7 +98,7 @@ class FieldReader {
 
   // What follows the tag of a length-delimited field; shares its bytes.
   absl::StatusOr<absl::Cord> ReadLengthDelimited() {
-    ASSIGN_OR_RETURN(const uint64_t length, ReadVarint());
+    ASSIGN_OR_RETURN(const uint64_t length, ReadVarint(kShortVarintBytes));
     if (length > left_) return Malformed("it ends within a field");
     left_ -= length;
     return absl::Cord::AdvanceAndRead(&next_, length);
