@@ -1,6 +1,7 @@
 #include "gateway/spool/journal.h"
 
 #include "absl/status/statusor.h"
+#include "base/limits.h"
 #include "proto/spool.pb.h"
 
 namespace schleuse::journal {
@@ -107,6 +108,12 @@ std::optional<Record> Decode(absl::string_view payload) {
     case spool::v1::SpoolRecord::kBegun:
       return FromProto(proto.begun());
     case spool::v1::SpoolRecord::kChunk:
+      // No recording has such bytes: sums of these numbers never wrap around.
+      if (proto.chunk().offset() > limits::kRecordingBytesMax ||
+          proto.chunk().length() > limits::kRecordingBytesMax ||
+          proto.chunk().length() == 0) {
+        return std::nullopt;
+      }
       return ChunkWritten{.offset = proto.chunk().offset(),
                           .length = proto.chunk().length(),
                           .crc32c = proto.chunk().crc32c()};
