@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -121,9 +122,15 @@ absl::StatusOr<PinnedKeys> PinnedKeys::Make(absl::string_view gateway,
   if (keys.size() > kPinnedKeysMax) {
     return absl::InvalidArgumentError("too many keys are pinned");
   }
-  // Whether the name can stand in an origin.
-  RETURN_IF_ERROR(
-      NoteVerifier::Make(gateway, TypeOf(keys.front()), keys.front()).status());
+  // Whether the name can stand in an origin: in the longest, since its keys are
+  // asked for much later.
+  const Origin longest = {.gateway = std::string(gateway),
+                          .year = 9999,
+                          .number = std::numeric_limits<int>::max()};
+  for (const std::string& name : {longest.gateway, longest.ToString()}) {
+    RETURN_IF_ERROR(
+        NoteVerifier::Make(name, TypeOf(keys.front()), keys.front()).status());
+  }
   return PinnedKeys(std::string(gateway), std::move(keys));
 }
 

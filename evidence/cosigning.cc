@@ -64,7 +64,10 @@ absl::StatusOr<std::string> WithCosignature(absl::string_view checkpoint,
                                             absl::string_view lines,
                                             const NoteVerifier& witness) {
   ASSIGN_OR_RETURN(const std::string text, NoteText(checkpoint));
-  if (OpenNote(checkpoint, {witness}).ok()) return std::string(checkpoint);
+  const absl::Status before = OpenNote(checkpoint, {witness}).status();
+  if (before.ok()) return std::string(checkpoint);
+  // A bad one that is there already would spoil every note made of it.
+  if (!absl::IsPermissionDenied(before)) return before;
   ASSIGN_OR_RETURN(const OpenedNote cosigned,
                    OpenNote(absl::StrCat(text, "\n", lines), {witness}));
   // A blank line among them would move the end of the text.
@@ -73,9 +76,11 @@ absl::StatusOr<std::string> WithCosignature(absl::string_view checkpoint,
   }
   for (const absl::string_view line : absl::StrSplit(lines, '\n')) {
     const std::string alone = absl::StrCat(line, "\n");
-    if (OpenNote(absl::StrCat(text, "\n", alone), {witness}).ok()) {
-      return absl::StrCat(checkpoint, alone);
-    }
+    if (!OpenNote(absl::StrCat(text, "\n", alone), {witness}).ok()) continue;
+    std::string added = absl::StrCat(checkpoint, alone);
+    // It may be one signature too many.
+    RETURN_IF_ERROR(OpenNote(added, {witness}).status());
+    return added;
   }
   return absl::InternalError("a cosignature was good among others alone");
 }

@@ -126,6 +126,26 @@ TEST_F(CosigningTest, RefusesWhatIsNoCosignatureOfIt) {
               StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
+// It would lie in the note for good, before the good one.
+TEST_F(CosigningTest, ABadCosignatureThatIsThereIsNotBuiltUpon) {
+  const std::string note = Note();
+  const std::string spoilt = note + Line(witness_, "w1", Note(6));
+  EXPECT_THAT(WithCosignature(spoilt, Line(witness_, "w1", note),
+                              Verifier(witness_, "w1")),
+              StatusIs(absl::StatusCode::kDataLoss));
+}
+
+TEST_F(CosigningTest, ACosignatureThatIsOneTooManyIsRefused) {
+  std::string note = Note();
+  for (int i = 1; i < 100; ++i) {
+    absl::StrAppend(&note, "\xe2\x80\x94 stranger", i, " AAAAAAAA\n");
+  }
+  ASSERT_THAT(NoteText(note), IsOk());
+  EXPECT_THAT(WithCosignature(note, Line(witness_, "w1", note),
+                              Verifier(witness_, "w1")),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 // A blank line in an answer would make what stands before it text.
 TEST_F(CosigningTest, AnAnswerCannotMoveTheEndOfTheText) {
   const std::string note = Note();

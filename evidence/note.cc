@@ -242,6 +242,31 @@ absl::StatusOr<std::string> NoteText(absl::string_view note) {
   return std::string(parts.text);
 }
 
+absl::StatusOr<std::string> WithSignaturesOf(
+    absl::Span<const NoteVerifier> known, absl::string_view note) {
+  RETURN_IF_ERROR(NoteText(note).status());
+  ASSIGN_OR_RETURN(const Parts parts, Split(note));
+  std::string kept = absl::StrCat(parts.text, "\n");
+  std::vector<bool> counted(known.size());
+  for (absl::string_view rest = parts.signatures; !rest.empty();) {
+    const absl::string_view text_line = rest.substr(0, rest.find('\n') + 1);
+    rest.remove_prefix(text_line.size());
+    const std::optional<Line> line =
+        ParseLine(text_line.substr(0, text_line.size() - 1));
+    for (size_t i = 0; i < known.size(); ++i) {
+      if (counted[i] || known[i].name() != line->name ||
+          known[i].id() != line->id ||
+          !Check(parts.text, line->signature, known[i], i)) {
+        continue;
+      }
+      counted[i] = true;
+      absl::StrAppend(&kept, text_line);
+      break;
+    }
+  }
+  return kept;
+}
+
 absl::StatusOr<NoteSigner> NoteSigner::Make(absl::string_view name,
                                             PrivateKey key) {
   const NoteKeyType type = key.kind() == KeyKind::kEd25519

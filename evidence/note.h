@@ -77,6 +77,12 @@ absl::StatusOr<OpenedNote> OpenNote(absl::string_view note,
 //   InvalidArgument    it is no signed note
 absl::StatusOr<std::string> NoteText(absl::string_view note);
 
+// The note with the good signatures of `known` alone, one of each, in the order
+// in which they stand there: what strangers may have added is left out.
+//   InvalidArgument    it is no signed note
+absl::StatusOr<std::string> WithSignaturesOf(
+    absl::Span<const NoteVerifier> known, absl::string_view note);
+
 // One key that signs under a name. `type` fits the key.
 class NoteSigner {
  public:
