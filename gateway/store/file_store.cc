@@ -417,6 +417,7 @@ absl::Status FileStore::Keep(const Bundle& bundle) {
 }
 
 std::vector<absl::Status> FileStore::Lay(absl::Span<const Laying> layings) {
+  MutexLock laying(laying_);
   std::vector<absl::StatusOr<Drafts>> all;
   for (const Laying& laying : layings) all.push_back(DraftsOf(laying));
   const std::optional<Drafts> newest = NewestOf(layings);

@@ -93,6 +93,9 @@ class FileStore final : public Store {
   const std::string root_;
   const FileStoreOptions options_;
   NameSyncs name_syncs_{disk_};  // of the root and the cameras' directories
+  // Held while the disk works: one group at a time, which share the draft of
+  // the newest receipt.
+  Mutex laying_;
   // Held while the disk works, once a camera and process.
   Mutex making_camera_;
   Mutex mutex_;
