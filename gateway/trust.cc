@@ -7,6 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/limits.h"
+#include "base/status.h"
+#include "crypto/tls_context.h"
 
 namespace schleuse {
 namespace {
@@ -160,6 +162,10 @@ absl::StatusOr<Trust> Trust::Load(const Disk& disk, const Config& config,
   std::vector<RevocationList> lists =
       reader.ReadLists(config.revocation_list_files, roster->Issuers());
   if (const absl::Status status = reader.status(); !status.ok()) return status;
+  RETURN_IF_ERROR(Annotate(CheckTlsIdentity({.certificate_chain_pem = chain,
+                                             .private_key_pem = key,
+                                             .root_certificates_pem = roots}),
+                           config.certificate_chain_file));
   std::vector<std::string> warnings = WarningsOf(roster->Issuers(), lists, now);
   return Trust{.certificate_chain_pem = std::move(chain),
                .private_key_pem = std::move(key),

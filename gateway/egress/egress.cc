@@ -2,12 +2,19 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 
 namespace schleuse {
+namespace {
+
+constexpr size_t kReasonBytesMax = 200;
+
+}  // namespace
 
 Egress::Egress(const Disk& disk, EgressOptions options)
     : options_(std::move(options)),
@@ -27,12 +34,17 @@ absl::StatusOr<std::unique_ptr<Egress>> Egress::Open(const Disk& disk,
 }
 
 absl::Status Egress::Refuse(const HttpsUrl& url, absl::string_view address,
-                            absl::string_view reason) const {
+                            absl::string_view words) const {
+  // Some of them are the server's.
+  std::string reason(words.substr(0, kReasonBytesMax));
+  std::replace_if(
+      reason.begin(), reason.end(),
+      [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
   if (options_.on_refused) {
     options_.on_refused({.host = url.host,
                          .port = url.port,
                          .address = std::string(address),
-                         .reason = std::string(reason)});
+                         .reason = reason});
   }
   return absl::PermissionDeniedError(absl::StrCat(
       "no connection to ", url.Origin(),

@@ -73,6 +73,8 @@ class HttpsClient::Exchange {
     curl_easy_reset(easy_);
     SetConnection(ips);
     SetRequest();
+    // An option that was refused might have been the one against proxies.
+    RETURN_IF_ERROR(failure_);
     const CURLcode code = curl_easy_perform(easy_);
     if (!failure_.ok()) return failure_;
     if (code != CURLE_OK) return ErrorOf(code);
