@@ -214,17 +214,17 @@ absl::StatusOr<std::unique_ptr<Outside>> OpenOutside(Disk& disk,
 }
 
 // What others hold of the log; asked before it is opened.
-std::vector<KnownTree> KnownOf(Outside& outside, const Config& config,
-                               const CustodyKeys& keys, Store& store,
-                               Random& random) {
+absl::StatusOr<std::vector<KnownTree>> KnownOf(Outside& outside,
+                                               const Config& config,
+                                               const CustodyKeys& keys,
+                                               Store& store, Random& random) {
   if (!config.witnesses.places.empty()) {
     outside.Witness(config.custody->directory, config.witnesses, keys, store,
                     random, EndAtOnce);
   }
-  std::vector<KnownTree> known = outside.Known();
-  for (KnownTree& tree : KnownFromStore(store, keys.pinned())) {
-    known.push_back(std::move(tree));
-  }
+  ASSIGN_OR_RETURN(std::vector<KnownTree> known,
+                   KnownFromStore(store, keys.pinned()));
+  for (KnownTree& tree : outside.Known()) known.push_back(std::move(tree));
   return known;
 }
 
@@ -292,10 +292,10 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   ASSIGN_OR_RETURN(const std::unique_ptr<Outside> outside,
                    OpenOutside(disk, settings, clock));
   if (keys) {
-    ASSIGN_OR_RETURN(
-        custody,
-        OpenCustody(disk, *config.custody, *keys, pools.waiters, clock, random,
-                    KnownOf(*outside, config, *keys, store, random)));
+    ASSIGN_OR_RETURN(const std::vector<KnownTree> known,
+                     KnownOf(*outside, config, *keys, store, random));
+    ASSIGN_OR_RETURN(custody, OpenCustody(disk, *config.custody, *keys,
+                                          pools.waiters, clock, random, known));
     custody->Append(statement::GatewayStarted{kVersion},
                     CustodyLog::Importance::kOrdinary, nullptr);
     outside->Start(*custody);
@@ -319,8 +319,8 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   WaitForStop();
   Log(Severity::kInfo, "gateway stopping", {{"streams", intake.streams()}});
   ExitAtNextStop();
-  const absl::Time deadline = clock.Now() + config.drain;
   outside->Stop();
+  const absl::Time deadline = clock.Now() + config.drain;
   const bool drained = Drain(intake, deadline);
   // All answers are on their way; calls that never began have none to wait for.
   server->Shutdown(std::min(deadline, clock.Now() + kAnswerGrace));
@@ -391,6 +391,8 @@ absl::StatusOr<Origin> NewLog(Disk& disk, const Config& config,
   ASSIGN_OR_RETURN(const CustodyKeys keys,
                    OpenCustodyPlace(disk, *config.custody, gateway_id));
   const FileStore store(disk, config.store_root, {});
+  ASSIGN_OR_RETURN(const std::vector<KnownTree> known,
+                   KnownFromStore(store, keys.pinned()));
   const SystemClock clock;
   SystemRandom random;
   ThreadPool waiters(1);
@@ -399,9 +401,9 @@ absl::StatusOr<Origin> NewLog(Disk& disk, const Config& config,
   options.keep_years = config.custody->keep_years;
   options.clock_synchronised = ClockIsSynchronised;
   options.on_fatal = EndAtOnce;
-  return CustodyLog::BeginNewOrigin(
-      disk, config.custody->directory, keys, waiters, clock, random,
-      std::move(options), KnownFromStore(store, keys.pinned()), reason);
+  return CustodyLog::BeginNewOrigin(disk, config.custody->directory, keys,
+                                    waiters, clock, random, std::move(options),
+                                    known, reason);
 }
 
 int NewLogCommand(const std::string& config_file, const std::string& reason) {

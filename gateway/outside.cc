@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "evidence/receipt.h"
@@ -106,7 +107,9 @@ void Outside::Start(CustodyLog& log) {
 }
 
 void Outside::Stop() {
-  egress_->Stop();
+  // Neither is there where Open failed.
+  if (egress_ != nullptr) egress_->Stop();
+  if (witnessing_ != nullptr) witnessing_->Stop();
   rounds_.Stop();
   log_ = nullptr;
 }
@@ -134,27 +137,31 @@ void Outside::Refused(const EgressRefusal& refusal) {
   }
 }
 
-std::vector<KnownTree> KnownFromStore(const Store& store,
-                                      const PinnedKeys& pinned) {
-  const absl::StatusOr<std::optional<std::string>> newest =
-      store.NewestReceipt();
-  absl::Status why = newest.status();
-  if (newest.ok()) {
-    if (!*newest) return {};
-    const absl::StatusOr<Checkpoint> checkpoint =
-        CheckpointOf(**newest, pinned);
-    if (checkpoint.ok()) {
-      return {{.origin = checkpoint->origin,
-               .size = checkpoint->size,
-               .root = checkpoint->root,
-               .by = "the newest receipt in the store"}};
-    }
-    why = checkpoint.status();
+absl::StatusOr<std::vector<KnownTree>> KnownFromStore(
+    const Store& store, const PinnedKeys& pinned) {
+  constexpr absl::string_view kWhich = "the newest receipt in the store";
+  ASSIGN_OR_RETURN(const std::optional<std::string> newest,
+                   store.NewestReceipt());
+  if (!newest) return std::vector<KnownTree>();
+  const absl::StatusOr<Checkpoint> checkpoint = CheckpointOf(*newest, pinned);
+  if (absl::IsPermissionDenied(checkpoint.status())) {
+    Log(Severity::kAlarm, "the newest receipt in the store is another's",
+        {{"reason", checkpoint.status().message()},
+         {"what_now", "the log is not held against it"}});
+    return std::vector<KnownTree>();
   }
-  Log(Severity::kAlarm, "the newest receipt in the store says nothing",
-      {{"reason", why.message()},
-       {"what_now", "the log is not held against it; other keys, or damage?"}});
-  return {};
+  if (!checkpoint.ok()) {
+    return absl::DataLossError(absl::StrCat(
+        kWhich, " (.newest-receipt.tlog-proof at its root) is damaged: ",
+        checkpoint.status().message(),
+        ". Check the disk; without it the log cannot be held against the "
+        "store, so put it away only once the log was audited"));
+  }
+  return std::vector<KnownTree>{
+      {.origin = checkpoint->origin,
+       .size = checkpoint->size,
+       .root = checkpoint->root,
+       .by = absl::StrCat(kWhich, " (.newest-receipt.tlog-proof)")}};
 }
 
 }  // namespace schleuse

@@ -67,8 +67,9 @@ class Outside {
 
 // What the newest receipt in `store` says of the log that gave it; none if
 // there is no receipt of these keys.
-std::vector<KnownTree> KnownFromStore(const Store& store,
-                                      const PinnedKeys& pinned);
+//   DataLoss  it is damaged      others  as the store says
+absl::StatusOr<std::vector<KnownTree>> KnownFromStore(const Store& store,
+                                                      const PinnedKeys& pinned);
 
 }  // namespace schleuse
 

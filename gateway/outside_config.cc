@@ -1,5 +1,6 @@
 #include "gateway/outside_config.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -103,8 +104,11 @@ WitnessPlan ReadWitnesses(const config::v1::GatewayConfig& proto,
                      absl::StrCat("at most ", kWitnessesMax));
   }
   if (custody.witness_size() > 0) {
+    // What is carried comes back with one cosignature.
+    uint64_t asked = 0;
+    for (const auto& witness : custody.witness()) asked += witness.has_url();
     CheckRange(settings, "custody.witnesses_required", plan.required, 1,
-               static_cast<uint64_t>(custody.witness_size()));
+               std::max<uint64_t>(asked, 1));
   }
   CheckRange(settings, "custody.witness_every_seconds",
              custody.witness_every_seconds(), 1, 86'400);

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kOk = 200;
 constexpr int kConflict = 409;
+constexpr int kUnprocessable = 422;
 constexpr absl::string_view kSizeType = "text/x.tlog.size";
 // Of what a witness says about a refusal.
 constexpr size_t kWordsBytesMax = 200;
@@ -37,7 +38,9 @@ absl::StatusOr<WitnessAnswer> HttpsWitness::Ask(const AddCheckpoint& request,
       .refusal = absl::StrCat(
           response.status, " ",
           absl::StripAsciiWhitespace(
-              absl::string_view(response.body).substr(0, kWordsBytesMax)))};
+              absl::string_view(response.body).substr(0, kWordsBytesMax))),
+      .contradicts =
+          response.status == kConflict || response.status == kUnprocessable};
 }
 
 }  // namespace schleuse

@@ -4,14 +4,14 @@
 
 #include <utility>
 
-#include "gateway/custody/witness.h"
+#include "gateway/custody/witness_peer.h"
 #include "gateway/egress/egress.h"
 #include "gateway/egress/https_client.h"
 #include "gateway/egress/https_url.h"
 
 namespace schleuse {
 
-class HttpsWitness final : public Witness {
+class HttpsWitness final : public WitnessPeer {
  public:
   // `egress` is borrowed. `url` is what "/add-checkpoint" is appended to.
   HttpsWitness(const Egress& egress, HttpsUrl url)

@@ -1,8 +1,8 @@
 // Somebody outside who cosigns the log's checkpoints and remembers them (C2SP
 // tlog-witness 1.0.0), so that the gateway cannot tell two people two different
 // histories.
-#ifndef SCHLEUSE_GATEWAY_CUSTODY_WITNESS_H_
-#define SCHLEUSE_GATEWAY_CUSTODY_WITNESS_H_
+#ifndef SCHLEUSE_GATEWAY_CUSTODY_WITNESS_PEER_H_
+#define SCHLEUSE_GATEWAY_CUSTODY_WITNESS_PEER_H_
 
 #include <cstdint>
 #include <optional>
@@ -14,17 +14,19 @@
 
 namespace schleuse {
 
-// One of the three.
+// One of the first three.
 struct WitnessAnswer {
   std::optional<std::string> lines = {};  // cosignatures, unchecked
   std::optional<uint64_t> latest = {};    // it knows a tree of this size
   std::string refusal = {};               // in its words
+  // It refuses because what it knows is no beginning of what it was shown.
+  bool contradicts = false;
 };
 
 // One thread at a time.
-class Witness {
+class WitnessPeer {
  public:
-  virtual ~Witness() = default;
+  virtual ~WitnessPeer() = default;
   // May take as long as `patience`.
   //   Unavailable, PermissionDenied, ...  it was not reached, or what it said
   //                                       is no answer
@@ -34,4 +36,4 @@ class Witness {
 
 }  // namespace schleuse
 
-#endif  // SCHLEUSE_GATEWAY_CUSTODY_WITNESS_H_
+#endif  // SCHLEUSE_GATEWAY_CUSTODY_WITNESS_PEER_H_

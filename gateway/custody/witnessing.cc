@@ -25,6 +25,8 @@ constexpr uint64_t kStateBytesMax = 1 << 20;
 // store.
 constexpr size_t kLeftMax = 1000;
 constexpr absl::Duration kAlarmEvery = absl::Hours(1);
+// How long a closed log waits for bundles that cannot be reached.
+constexpr absl::Duration kLeftPatience = absl::Hours(24);
 
 bool Before(const Origin& a, const Origin& b) {
   return std::make_pair(a.year, a.number) < std::make_pair(b.year, b.number);
@@ -58,7 +60,9 @@ void Witnessing::RunLater() {
   executor_.PostAfter(options_.every * (0.5 + random_.NextFraction()),
                       [self = shared_from_this()] {
                         self->Round();
-                        if (!self->ahead_) self->RunLater();
+                        if (!self->ahead_ && !self->stopping_) {
+                          self->RunLater();
+                        }
                       });
 }
 
@@ -74,35 +78,50 @@ void Witnessing::Round() {
 absl::Status Witnessing::RunRound() {
   RETURN_IF_ERROR(LoadState());
   if (!state_) return absl::OkStatus();  // nothing is published yet
-  while (true) {
+  while (!stopping_) {
     ASSIGN_OR_RETURN(const std::optional<Published> log, Read(state_->origin));
     if (!log) return absl::OkStatus();
-    RETURN_IF_ERROR(TakeInbox(*log));
-    ASSIGN_OR_RETURN(const std::string note, Cosigned(*log));
-    if (!note.empty()) {
-      RETURN_IF_ERROR(LayUpTo(*log, note, log->checkpoint.size));
-    }
-    // A log that another follows has been published to its end.
+    absl::Status done = TakeInbox(*log);
+    if (done.ok()) done = CosignAndLay(*log);
+    // Another log was begun behind one that is contradicted.
+    const bool given_up = absl::IsAborted(done);
+    if (!done.ok() && !given_up) return done;
     ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
     const auto next = std::find_if(
         origins.begin(), origins.end(),
         [&](const Origin& one) { return Before(state_->origin, one); });
     if (next == origins.end()) return absl::OkStatus();
+    // A log that another follows has been published to its end.
     ASSIGN_OR_RETURN(const std::optional<Published> closed,
                      Read(state_->origin));
-    if (!closed || state_->covered != closed->checkpoint.size) {
+    if (!given_up && (!closed || !IsDone(closed->checkpoint.size))) {
       return absl::OkStatus();
-    }
-    if (!state_->left.empty()) {
-      Log(Severity::kAlarm, "custody: recordings without a witnessed receipt",
-          {{"origin", state_->origin.ToString()},
-           {"count", state_->left.size()},
-           {"what_now", "their log is closed; what they have stays valid"}});
-      state_->left.clear();
     }
     state_->origin = *next;
     state_->covered = 0;
+    state_->left.clear();
+    closed_since_ = absl::InfiniteFuture();
   }
+  return absl::OkStatus();
+}
+
+absl::Status Witnessing::CosignAndLay(const Published& log) {
+  ASSIGN_OR_RETURN(const std::string note, Cosigned(log));
+  if (note.empty()) return absl::OkStatus();
+  return LayUpTo(log, note, log.checkpoint.size);
+}
+
+// Of a closed log: whether all is laid, or has had its time.
+bool Witnessing::IsDone(uint64_t size) {
+  if (state_->covered != size) return false;
+  if (state_->left.empty()) return true;
+  closed_since_ = std::min(closed_since_, clock_.Now());
+  if (clock_.Now() - closed_since_ < kLeftPatience) return false;
+  Log(Severity::kAlarm, "custody: recordings without a witnessed receipt",
+      {{"origin", state_->origin.ToString()},
+       {"count", state_->left.size()},
+       {"what_now", "their log is closed; what they have stays valid"}});
+  return true;
 }
 
 absl::Status Witnessing::LoadState() {
@@ -112,22 +131,28 @@ absl::Status Witnessing::LoadState() {
       ReadFile(disk_, path, kStateBytesMax);
   if (text.ok()) {
     absl::StatusOr<WitnessedState> state = WitnessedState::Parse(*text);
-    if (!state.ok()) {
-      return Annotate(state.status(), path, ": remove it to lay all anew");
+    if (state.ok()) {
+      state_ = *std::move(state);
+    } else {
+      Log(Severity::kAlarm, "custody: a file is damaged",
+          {{"file", path},
+           {"what_now", "all is looked at anew; what is laid stays"}});
     }
-    state_ = *std::move(state);
-  } else if (absl::IsNotFound(text.status())) {
+  } else if (!absl::IsNotFound(text.status())) {
+    return text.status();
+  }
+  if (!state_) {
     ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
     if (origins.empty()) return absl::OkStatus();
     state_ = WitnessedState{.origin = origins.front()};
-  } else {
-    return text.status();
   }
-  // One that is new has not been silent for long.
+  // One that is new has not been silent for long; but from now on that counts,
+  // whenever this process ends.
+  bool any = false;
   for (const Door& door : doors_) {
-    state_->heard.emplace(door.key.name(), clock_.Now());
+    any |= state_->heard.emplace(door.key.name(), clock_.Now()).second;
   }
-  return absl::OkStatus();
+  return any ? SaveState() : absl::OkStatus();
 }
 
 // --- the log as others see it ------------------------------------------------
@@ -175,6 +200,12 @@ std::vector<KnownTree> Witnessing::AskWhatIsKnown(absl::Duration patience) {
   std::vector<KnownTree> known;
   const absl::StatusOr<std::vector<Origin>> origins = Origins();
   if (!origins.ok() || origins->empty()) return known;
+  for (const Carried& carried : ReadInbox()) {
+    known.push_back({.origin = carried.checkpoint.origin,
+                     .size = carried.checkpoint.size,
+                     .root = carried.checkpoint.root,
+                     .by = carried.path});
+  }
   const auto log = Read(origins->back());
   if (!log.ok() || !*log) return known;  // opening the log says what is wrong
   for (Door& door : doors_) {
@@ -201,13 +232,13 @@ absl::StatusOr<std::string> Witnessing::Cosigned(const Published& log) {
   std::string note = log.note;
   size_t count = 0;
   for (Door& door : doors_) {
-    if (door.witness == nullptr) continue;
+    if (door.witness == nullptr || stopping_) continue;
     absl::StatusOr<std::string> cosigned = Cosign(door, log, note);
     if (cosigned.ok()) {
       ++count;
       note = *std::move(cosigned);
       Heard(door, clock_.Now());
-    } else if (ahead_) {
+    } else if (ahead_ || absl::IsAborted(cosigned.status())) {
       return cosigned.status();
     } else {
       Log(Severity::kWarning, "custody: a witness does not cosign",
@@ -244,6 +275,13 @@ absl::StatusOr<std::string> Witnessing::Cosign(Door& door, const Published& log,
       door.known = size;
       return cosigned;
     }
+    if (answer.contradicts) {
+      return Contradicted(
+          log.origin, absl::StrCat("the witness ", door.key.name(), " knows ",
+                                   door.known, " entries of ", door.origin,
+                                   " to which the log does not lead (",
+                                   answer.refusal, ")"));
+    }
     if (!answer.latest) {
       return absl::FailedPreconditionError(
           absl::StrCat("it refuses: ", answer.refusal));
@@ -252,9 +290,11 @@ absl::StatusOr<std::string> Witnessing::Cosign(Door& door, const Published& log,
       // What was published since may have come to it by stick.
       ASSIGN_OR_RETURN(const std::optional<Published> now, Read(log.origin));
       if (!now || *answer.latest > now->checkpoint.size) {
-        return Ahead(absl::StrCat(
-            "the witness ", door.key.name(), " has cosigned ", *answer.latest,
-            " entries of ", door.origin, ", which the log has never reached"));
+        return Contradicted(
+            log.origin,
+            absl::StrCat("the witness ", door.key.name(), " has cosigned ",
+                         *answer.latest, " entries of ", door.origin,
+                         ", which the log has never reached"));
       }
       return absl::UnavailableError("it is ahead of what was read; next round");
     }
@@ -263,7 +303,15 @@ absl::StatusOr<std::string> Witnessing::Cosign(Door& door, const Published& log,
   return absl::FailedPreconditionError("it does not say how far it is");
 }
 
-absl::Status Witnessing::Ahead(absl::string_view what) {
+absl::Status Witnessing::Contradicted(const Origin& origin,
+                                      absl::string_view what) {
+  ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
+  if (!origins.empty() && Before(origin, origins.back())) {
+    Log(Severity::kAlarm, "custody: a closed log is contradicted",
+        {{"reason", what},
+         {"what_now", "it is shown to no witness any more; another follows"}});
+    return absl::AbortedError(what);
+  }
   const absl::Status status = absl::DataLossError(absl::StrCat(
       what,
       ": the log was set back or there are two of it. Nothing more may be "
@@ -284,7 +332,10 @@ void Witnessing::Heard(const Door& door, absl::Time when) {
 void Witnessing::CheckAges() {
   const absl::Time now = clock_.Now();
   for (Door& door : doors_) {
-    const absl::Time heard = state_->heard[door.key.name()];
+    // A clock that ran ahead must not silence the alarm for as long.
+    absl::Time& heard = state_->heard[door.key.name()];
+    heard = std::min(heard, now);
+    door.alarmed = std::min(door.alarmed, now);
     if (now - heard < options_.alarm_after ||
         now - door.alarmed < kAlarmEvery) {
       continue;
@@ -300,65 +351,102 @@ void Witnessing::CheckAges() {
 
 // --- what came by stick ------------------------------------------------------
 
-absl::Status Witnessing::TakeInbox(const Published& log) {
-  if (options_.inbox.empty()) return absl::OkStatus();
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   disk_.List(options_.inbox));
-  for (const std::string& name : names) {
+std::vector<Witnessing::Carried> Witnessing::ReadInbox() const {
+  std::vector<Carried> all;
+  if (options_.inbox.empty()) return all;
+  const absl::StatusOr<std::vector<std::string>> names =
+      disk_.List(options_.inbox);
+  if (!names.ok()) {
+    Log(Severity::kWarning, "custody: what was cosigned cannot be looked for",
+        {{"reason", names.status().message()}});
+    return all;
+  }
+  for (const std::string& name : *names) {
     if (absl::EndsWith(name, kRefused)) continue;
     const std::string path = JoinPath(options_.inbox, name);
-    absl::StatusOr<std::string> note = ReadFile(disk_, path, kReceiptBytesMax);
-    const absl::Status taken = note.ok() ? TakeFile(log, *note) : note.status();
-    if (taken.ok()) {
-      RETURN_IF_ERROR(disk_.Remove(path));
+    absl::StatusOr<Carried> carried = ReadCarried(path);
+    if (carried.ok()) {
+      all.push_back(*std::move(carried));
       continue;
     }
-    if (ahead_) return taken;
-    if (absl::IsUnavailable(taken)) continue;  // its time comes
     Log(Severity::kAlarm, "custody: not cosigned by a witness of ours",
-        {{"file", path}, {"reason", taken.message()}});
-    RETURN_IF_ERROR(disk_.Replace(path, absl::StrCat(path, kRefused)));
+        {{"file", path}, {"reason", carried.status().message()}});
+    disk_.Replace(path, absl::StrCat(path, kRefused)).IgnoreError();
+  }
+  return all;
+}
+
+absl::StatusOr<Witnessing::Carried> Witnessing::ReadCarried(
+    const std::string& path) const {
+  ASSIGN_OR_RETURN(const std::string note,
+                   ReadFile(disk_, path, kReceiptBytesMax));
+  ASSIGN_OR_RETURN(Checkpoint checkpoint, OpenCheckpoint(note, pinned_));
+  ASSIGN_OR_RETURN(Origin origin, Origin::Parse(checkpoint.origin));
+  std::vector<NoteVerifier> keys;
+  for (const Door& door : doors_) keys.push_back(door.key);
+  ASSIGN_OR_RETURN(OpenedNote cosigned, OpenNote(note, keys));
+  ASSIGN_OR_RETURN(const std::vector<NoteVerifier> own, pinned_.For(origin));
+  keys.insert(keys.end(), own.begin(), own.end());
+  ASSIGN_OR_RETURN(std::string known, WithSignaturesOf(keys, note));
+  return Carried{path, std::move(known), std::move(checkpoint),
+                 std::move(origin), std::move(cosigned.signatures)};
+}
+
+absl::Status Witnessing::TakeInbox(const Published& log) {
+  for (const Carried& carried : ReadInbox()) {
+    const absl::Status taken = Take(log, carried);
+    if (absl::IsUnavailable(taken)) continue;  // its time comes
+    if (!taken.ok() && !absl::IsAborted(taken)) return taken;
+    const absl::Status removed = disk_.Remove(carried.path);
+    if (!removed.ok()) {
+      Log(Severity::kWarning, "custody: what was cosigned cannot be removed",
+          {{"reason", removed.message()}});
+    }
+    RETURN_IF_ERROR(taken);
   }
   return absl::OkStatus();
 }
 
-absl::Status Witnessing::TakeFile(const Published& log,
-                                  absl::string_view note) {
-  ASSIGN_OR_RETURN(const Checkpoint checkpoint, OpenCheckpoint(note, pinned_));
-  std::vector<NoteVerifier> keys;
-  for (const Door& door : doors_) keys.push_back(door.key);
-  ASSIGN_OR_RETURN(const OpenedNote cosigned, OpenNote(note, keys));
-  ASSIGN_OR_RETURN(const Origin origin, Origin::Parse(checkpoint.origin));
-  if (Before(log.origin, origin)) {
-    return absl::UnavailableError("of a log whose turn has not come");
+absl::Status Witnessing::Take(const Published& log, const Carried& carried) {
+  const Checkpoint& checkpoint = carried.checkpoint;
+  if (Before(log.origin, carried.origin)) {
+    ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
+    if (std::find(origins.begin(), origins.end(), carried.origin) !=
+        origins.end()) {
+      return absl::UnavailableError("of a log whose turn has not come");
+    }
   }
-  // Ours by its signatures, and beyond what we know of: whoever signed it had
-  // more than we have.
-  if (origin == log.origin) {
-    if (checkpoint.size > log.checkpoint.size) {
-      return Ahead(absl::StrCat("a checkpoint of ", checkpoint.size,
-                                " entries of ", checkpoint.origin,
-                                " came back, which the log has never reached"));
+  // Ours by its signatures, and not what we have: whoever signed it had more.
+  if (!Before(carried.origin, log.origin)) {
+    if (carried.origin != log.origin || checkpoint.size > log.checkpoint.size) {
+      return Contradicted(
+          carried.origin,
+          absl::StrCat(carried.path, " speaks of ", checkpoint.size,
+                       " entries of ", checkpoint.origin,
+                       ", which the log has never reached"));
     }
     ASSIGN_OR_RETURN(const Digest root, RootAt(log, checkpoint.size));
     if (root != checkpoint.root) {
-      return Ahead(absl::StrCat("a checkpoint of ", checkpoint.size,
-                                " entries of ", checkpoint.origin,
-                                " came back, to which the log does not lead"));
+      return Contradicted(
+          log.origin, absl::StrCat(carried.path, " speaks of ", checkpoint.size,
+                                   " entries of ", checkpoint.origin,
+                                   ", to which the log does not lead"));
     }
   }
-  for (const NoteSignature& signature : cosigned.signatures) {
+  for (const NoteSignature& signature : carried.cosignatures) {
     const Door& door = doors_[signature.verifier];
     const absl::Time when =
         absl::FromUnixSeconds(static_cast<int64_t>(signature.time));
-    // A clock that runs ahead must not silence the alarm.
     Heard(door, std::max(state_->heard[door.key.name()],
                          std::min(when, clock_.Now())));
   }
-  if (origin != log.origin || cosigned.signatures.size() < options_.required) {
+  if (carried.origin != log.origin) return absl::OkStatus();
+  if (carried.cosignatures.size() < options_.required) {
+    Log(Severity::kWarning, "custody: too few witnesses cosigned a file",
+        {{"file", carried.path}, {"required", options_.required}});
     return absl::OkStatus();
   }
-  return LayUpTo(log, std::string(note), checkpoint.size);
+  return LayUpTo(log, carried.note, checkpoint.size);
 }
 
 // --- receipts ----------------------------------------------------------------
@@ -372,7 +460,7 @@ absl::Status Witnessing::LayUpTo(const Published& log, const std::string& note,
     state_->left.clear();
   }
   RETURN_IF_ERROR(LayLeft(log, note, size));
-  while (state_->covered < size) {
+  while (state_->covered < size && !stopping_) {
     const uint64_t first = state_->covered;
     const uint64_t end = std::min(size, (first / kTileWidth + 1) * kTileWidth);
     std::vector<uint64_t> indices(end - first);

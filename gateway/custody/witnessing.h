@@ -9,6 +9,7 @@
 #ifndef SCHLEUSE_GATEWAY_CUSTODY_WITNESSING_H_
 #define SCHLEUSE_GATEWAY_CUSTODY_WITNESSING_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,14 +31,14 @@
 #include "evidence/note.h"
 #include "gateway/custody/custody_log.h"
 #include "gateway/custody/log_files.h"
-#include "gateway/custody/witness.h"
+#include "gateway/custody/witness_peer.h"
 #include "gateway/custody/witnessed_state.h"
 
 namespace schleuse {
 
 struct WitnessDoor {
   NoteVerifier key;  // a cosignature key; its name is the witness's
-  std::unique_ptr<Witness> witness;  // null: files are carried to and fro
+  std::unique_ptr<WitnessPeer> witness;  // null: files are carried to and fro
 };
 
 // A receipt for a stored recording, to a checkpoint that witnesses cosigned.
@@ -67,7 +68,7 @@ struct WitnessingOptions {
   std::function<void(const absl::Status&)> on_ahead;
 };
 
-// Its rounds run one at a time; no other call may run beside them.
+// Its rounds run one at a time; no other call but Stop may run beside them.
 class Witnessing : public std::enable_shared_from_this<Witnessing> {
  public:
   // Everything is borrowed and outlives the last task on `executor`, which
@@ -86,6 +87,9 @@ class Witnessing : public std::enable_shared_from_this<Witnessing> {
   // One round: everything that came by stick, then every witness, then the
   // receipts that are covered now.
   void Round();
+  // A round that runs ends soon, and what is left of it is left to a later
+  // process. From any thread.
+  void Stop() { stopping_ = true; }
 
  private:
   // A log as it is published.
@@ -97,7 +101,7 @@ class Witnessing : public std::enable_shared_from_this<Witnessing> {
   };
   struct Door {
     NoteVerifier key;
-    std::unique_ptr<Witness> witness;
+    std::unique_ptr<WitnessPeer> witness;
     // The size that it cosigned last, as far as we know, of which log.
     std::string origin = {};
     uint64_t known = 0;
@@ -107,12 +111,24 @@ class Witnessing : public std::enable_shared_from_this<Witnessing> {
   void RunLater();
   absl::Status RunRound();
   absl::Status LoadState();
+  absl::Status CosignAndLay(const Published& log);
+  bool IsDone(uint64_t size);
   // nullopt: nothing is published there.
   absl::StatusOr<std::optional<Published>> Read(const Origin& origin) const;
   absl::StatusOr<std::vector<Origin>> Origins() const;
+  // What came by stick, and is signed by this log and a witness of ours.
+  struct Carried {
+    std::string path;
+    std::string note;  // with the signatures that we know, and no others
+    Checkpoint checkpoint;
+    Origin origin;
+    std::vector<NoteSignature> cosignatures;  // numbers are those of doors_
+  };
+  // Files that are none of that are set aside. Nothing of it ends a round.
+  std::vector<Carried> ReadInbox() const;
+  absl::StatusOr<Carried> ReadCarried(const std::string& path) const;
   absl::Status TakeInbox(const Published& log);
-  // The outcome of one file; whatever it is, the file is done with.
-  absl::Status TakeFile(const Published& log, absl::string_view note);
+  absl::Status Take(const Published& log, const Carried& carried);
   // The note with every cosignature that could be had.
   absl::StatusOr<std::string> Cosigned(const Published& log);
   absl::StatusOr<std::string> Cosign(Door& door, const Published& log,
@@ -129,7 +145,9 @@ class Witnessing : public std::enable_shared_from_this<Witnessing> {
   // Records that it heard of a witness.
   void Heard(const Door& door, absl::Time when);
   void CheckAges();
-  absl::Status Ahead(absl::string_view what);
+  // Somebody knows what this log is not. Of the newest log it ends all; behind
+  // an older one another was begun, as a person decided.
+  absl::Status Contradicted(const Origin& origin, absl::string_view what);
 
   Disk& disk_;
   const std::string directory_;
@@ -140,7 +158,10 @@ class Witnessing : public std::enable_shared_from_this<Witnessing> {
   Random& random_;
   const WitnessingOptions options_;
   std::optional<WitnessedState> state_;
+  // Since when a closed log waits for its last receipts.
+  absl::Time closed_since_ = absl::InfiniteFuture();
   bool ahead_ = false;
+  std::atomic<bool> stopping_ = false;
 };
 
 }  // namespace schleuse

@@ -50,7 +50,7 @@ statement::Stored StoredOf(int number) {
 }
 
 // A witness as the standard has it, in memory.
-class FakeWitness final : public Witness {
+class FakeWitness final : public WitnessPeer {
  public:
   FakeWitness(std::string name, const Clock& clock)
       : name_(std::move(name)), clock_(clock) {}
@@ -74,7 +74,7 @@ class FakeWitness final : public Witness {
                            latest->second.root, checkpoint->root, request.proof)
              .ok() &&
         latest->second.size > 0) {
-      return WitnessAnswer{.refusal = "422"};
+      return WitnessAnswer{.refusal = "422", .contradicts = true};
     }
     latest->second = *checkpoint;
     return WitnessAnswer{.lines = Line(request.checkpoint)};
@@ -100,16 +100,16 @@ class FakeWitness final : public Witness {
 };
 
 // So that the witness that a test holds can be the one that is asked.
-class Borrowed final : public Witness {
+class Borrowed final : public WitnessPeer {
  public:
-  explicit Borrowed(Witness& witness) : witness_(witness) {}
+  explicit Borrowed(WitnessPeer& witness) : witness_(witness) {}
   absl::StatusOr<WitnessAnswer> Ask(const AddCheckpoint& request,
                                     absl::Duration patience) override {
     return witness_.Ask(request, patience);
   }
 
  private:
-  Witness& witness_;
+  WitnessPeer& witness_;
 };
 
 class WitnessingTest : public testing::Test {
@@ -379,6 +379,71 @@ TEST_F(WitnessingTest, AWitnessThatKnowsMoreStopsTheLog) {
   EXPECT_THAT(ahead_, SizeIs(1));
 }
 
+// A fork that has grown beyond what the witness knows.
+TEST_F(WitnessingTest, AWitnessThatKnowsAnotherHistoryStopsTheLog) {
+  Begin();
+  Store(0, 300);
+  first_.Set(absl::StrCat(kGateway, "/custody/2026"), 100);
+  witnessing_->Round();
+  ASSERT_THAT(ahead_, SizeIs(1));
+  EXPECT_THAT(ahead_[0],
+              StatusIs(StatusCode::kDataLoss, HasSubstr("does not lead")));
+}
+
+// A person began another behind it: that one is gone on with.
+TEST_F(WitnessingTest, AClosedLogThatIsContradictedStopsNobody) {
+  Begin();
+  Store(0, 3);
+  first_.Set(absl::StrCat(kGateway, "/custody/2026"), Published() + 1);
+  executor_.Advance(
+      absl::FromCivil(absl::CivilYear(2027), absl::UTCTimeZone()) -
+      executor_.Now());
+  Store(3, 5);
+  first_.Set(absl::StrCat(kGateway, "/custody/2026"), 1000);
+  witnessing_->Round();
+  EXPECT_THAT(ahead_, IsEmpty());
+  EXPECT_EQ(SizeFor(0), 0u);
+  EXPECT_EQ(SizeFor(4), Published("2027"));
+}
+
+TEST_F(WitnessingTest, AClosedLogWaitsForItsLastReceipts) {
+  Begin();
+  Store(0, 3);
+  lay_says_["r1"] = absl::UnavailableError("not yet");
+  executor_.Advance(
+      absl::FromCivil(absl::CivilYear(2027), absl::UTCTimeZone()) -
+      executor_.Now());
+  Store(3, 5);
+  witnessing_->Round();
+  lay_says_.clear();
+  witnessing_->Round();
+  EXPECT_EQ(SizeFor(1), Published("2026"));
+  EXPECT_EQ(SizeFor(4), Published("2027"));
+}
+
+TEST_F(WitnessingTest, AClosedLogWaitsForADayAndNoLonger) {
+  Begin();
+  Store(0, 3);
+  lay_says_["r1"] = absl::UnavailableError("never");
+  executor_.Advance(
+      absl::FromCivil(absl::CivilYear(2027), absl::UTCTimeZone()) -
+      executor_.Now());
+  Store(3, 5);
+  witnessing_->Round();
+  EXPECT_EQ(SizeFor(4), 0u);
+  executor_.Advance(absl::Hours(25));
+  witnessing_->Round();
+  EXPECT_EQ(SizeFor(4), Published("2027"));
+}
+
+TEST_F(WitnessingTest, ADamagedStateIsMadeAnew) {
+  Begin();
+  Store(0, 3);
+  ASSERT_OK(WriteFileAtomically(disk_, "/custody/witnessed", "hello"));
+  witnessing_->Round();
+  EXPECT_EQ(SizeFor(2), Published());
+}
+
 TEST_F(WitnessingTest, TellsAStartWhatWitnessesKnow) {
   doors_ = {&first_, &second_};
   Begin();
@@ -431,6 +496,33 @@ TEST_F(AgeTest, AWitnessThatIsAwayForLongIsAnAlarmOnceAnHour) {
 }
 
 // A gateway that is restarted every day would else never notice.
+// Nor one that never answered.
+TEST_F(AgeTest, TheAgeOfOneThatNeverAnsweredSurvivesARestart) {
+  first_.away = absl::UnavailableError("dead");
+  Begin();
+  Store(0, 3);
+  WaitAndRound(absl::Minutes(1));
+  for (int i = 0; i < 3; ++i) {
+    executor_.Advance(absl::Hours(9));
+    Begin();
+    WaitAndRound(absl::Minutes(1));
+  }
+  EXPECT_TRUE(alarmed());
+}
+
+TEST_F(AgeTest, AClockThatRanAheadDoesNotSilenceIt) {
+  Begin();
+  Store(0, 3);
+  executor_.Advance(absl::Hours(24 * 365 * 10));
+  WaitAndRound(absl::Minutes(1));
+  executor_.Advance(-absl::Hours(24 * 365 * 10));
+  first_.away = absl::UnavailableError("dead");
+  WaitAndRound(absl::Minutes(1));
+  EXPECT_FALSE(alarmed());
+  WaitAndRound(absl::Hours(25));
+  EXPECT_TRUE(alarmed());
+}
+
 TEST_F(AgeTest, TheAgeSurvivesARestart) {
   Begin();
   Store(0, 3);
@@ -505,6 +597,57 @@ TEST_F(StickTest, AForkStopsIt) {
   Bring("fork", fork + first_.Line(fork));
   witnessing_->Round();
   EXPECT_THAT(ahead_, SizeIs(1));
+}
+
+TEST_F(StickTest, AStartIsToldOfIt) {
+  const std::string beyond = Keys().Sign(
+      {absl::StrCat(kGateway, "/custody/2026"), Published() + 1, EmptyRoot()});
+  Bring("beyond", beyond + first_.Line(beyond));
+  const std::vector<KnownTree> known =
+      witnessing_->AskWhatIsKnown(absl::Seconds(5));
+  ASSERT_THAT(known, SizeIs(1));
+  EXPECT_EQ(known[0].by, "/inbox/beyond");
+  EXPECT_EQ(known[0].size, Published() + 1);
+  EXPECT_EQ(known[0].root, EmptyRoot());
+}
+
+TEST_F(StickTest, ACheckpointOfALogThatIsNotThereStopsIt) {
+  const std::string beyond =
+      Keys().Sign({absl::StrCat(kGateway, "/custody/2027"), 7, EmptyRoot()});
+  Bring("beyond", beyond + first_.Line(beyond));
+  witnessing_->Round();
+  EXPECT_THAT(ahead_, SizeIs(1));
+}
+
+TEST_F(StickTest, AFullDiskIsNotTheFilesFault) {
+  Bring("back", carried_ + first_.Line(carried_));
+  lay_says_["r1"] = absl::ResourceExhaustedError("full");
+  witnessing_->Round();
+  EXPECT_THAT(Inbox(), ElementsAre("back"));
+  lay_says_.clear();
+  witnessing_->Round();
+  EXPECT_THAT(Inbox(), IsEmpty());
+  EXPECT_EQ(SizeFor(2), size_);
+}
+
+TEST_F(StickTest, AnInboxThatIsGoneKeepsNoWitnessFromBeingAsked) {
+  ASSERT_OK(disk_.RemoveDirectory("/inbox"));
+  by_stick_ = nullptr;
+  doors_ = {&second_};
+  Begin();
+  witnessing_->Round();
+  EXPECT_EQ(SizeFor(4), Published());
+}
+
+TEST_F(StickTest, WhatStrangersAddedStaysOutOfReceipts) {
+  std::string note = carried_;
+  for (int i = 0; i < 90; ++i) {
+    absl::StrAppend(&note, "\xe2\x80\x94 stranger", i, " AAAAAAAA\n");
+  }
+  Bring("back", note + first_.Line(carried_));
+  witnessing_->Round();
+  EXPECT_EQ(SizeFor(0), size_);
+  EXPECT_THAT(laid_.at("r0").receipt, testing::Not(HasSubstr("stranger")));
 }
 
 TEST_F(StickTest, WhatIsOfALaterLogWaitsForItsTurn) {

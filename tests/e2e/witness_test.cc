@@ -12,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -153,6 +154,18 @@ class WitnessHouseTest : public testing::Test {
     ASSERT_TRUE(gateway->Wait(kPatience)) << house_.Output();
     gateway = nullptr;
   }
+  // Entries of the log that others can read.
+  uint64_t Published() const {
+    uint64_t size = 0;
+    for (const auto& entry : fs::directory_iterator(house_.Path("custody"))) {
+      const std::vector<std::string> lines =
+          absl::StrSplit(Slurp(entry.path() / "checkpoint"), '\n');
+      if (lines.size() > 2) {
+        EXPECT_TRUE(absl::SimpleAtoi(lines[1], &size));
+      }
+    }
+    return size;
+  }
   // As if the disk of the log had been restored from a backup.
   void KeepBackup() {
     fs::copy(house_.Path("custody"), house_.Path("backup"),
@@ -244,6 +257,40 @@ TEST_F(WitnessHouseTest, ALogThatWasSetBackWhileTheWitnessWasDeadIsStopped) {
   EXPECT_TRUE(ended->exited && ended->code == 1);
   EXPECT_THAT(house_.Output(), HasSubstr("a witness knows better"));
   EXPECT_EQ(house_.RunGateway(), 4);
+  // The log that follows is witnessed, though the one before never will be.
+  RunForTest(absl::StrCat(
+      fs::absolute("gateway/schleuse-gateway").string(), " new-log --config ",
+      house_.Path("gateway.textproto"), " --reason 'the disk was restored' >> ",
+      house_.Path("output"), " 2>&1"));
+  gateway = house_.StartGateway();
+  Upload();
+  ASSERT_TRUE(Eventually(kPatience, [&] { return IsWitnessed(2); }))
+      << house_.Output();
+  EXPECT_EQ(Check(2).code, 0);
+  Stop(gateway);
+}
+
+// It grew beyond what the witness knows before that was back.
+TEST_F(WitnessHouseTest, ALogThatWasForkedIsStopped) {
+  Configure(WitnessUrl());
+  auto gateway = house_.StartGateway();
+  Stop(gateway);
+  KeepBackup();
+  gateway = house_.StartGateway();
+  Upload();
+  ASSERT_TRUE(Eventually(kPatience, [&] { return IsWitnessed(1); }));
+  Stop(gateway);
+  const uint64_t witnessed = Published();
+  Restore();
+  fs::remove(house_.Path("store/.newest-receipt.tlog-proof"));
+  witness_.Kill();
+  gateway = house_.StartGateway();
+  for (int i = 0; i < 8; ++i) Upload();
+  ASSERT_TRUE(Eventually(kPatience, [&] { return Published() > witnessed; }));
+  witness_.Start();
+  const auto ended = gateway->Wait(kPatience);
+  ASSERT_TRUE(ended) << house_.Output();
+  EXPECT_THAT(house_.Output(), HasSubstr("to which the log does not lead"));
 }
 
 TEST_F(WitnessHouseTest, ALogThatWasSetBackIsKnownToTheStore) {
@@ -258,8 +305,8 @@ TEST_F(WitnessHouseTest, ALogThatWasSetBackIsKnownToTheStore) {
   Stop(gateway);
   Restore();
   EXPECT_EQ(house_.RunGateway(), 4);
-  EXPECT_THAT(house_.Output(),
-              HasSubstr("the newest receipt in the store knows"));
+  EXPECT_THAT(house_.Output(), HasSubstr("the newest receipt in the store "
+                                         "(.newest-receipt.tlog-proof) knows"));
   // Once a person knows why, another log follows, and says so.
   RunForTest(absl::StrCat(
       fs::absolute("gateway/schleuse-gateway").string(), " new-log --config ",
