@@ -3,6 +3,7 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <string>
 #include <thread>
 #include <utility>
@@ -102,11 +103,10 @@ class WitnessServer::Inside {
           return httplib::Server::HandlerResponse::Handled;
         });
     // A pattern; the handler above compares the path itself.
-    server_.Post(
-        ".*",
-        [this](const httplib::Request& request, httplib::Response& response) {
-          Answer(request, response);
-        });
+    server_.Post(".*", [this](const httplib::Request& request,
+                              httplib::Response& response) {
+      Answer(request, response);
+    });
     const std::string ip = https_.listen.ip.ToString();
     const int port = https_.listen.port == 0
                          ? server_.bind_to_any_port(ip.c_str())
@@ -121,6 +121,11 @@ class WitnessServer::Inside {
     listener_ = std::thread([this] {
       server_.listen_after_bind();
       ended_ = true;
+      if (stopping_) return;
+      // The library gave up: better no witness than one that hears nobody.
+      Log(Severity::kAlarm, "witness hears nobody any more",
+          {{"what_now", "it ends, to be started anew"}});
+      std::_Exit(1);
     });
     // Stop would else pass a listener by that has not begun.
     while (!server_.is_running() && !ended_) std::this_thread::yield();
@@ -131,6 +136,7 @@ class WitnessServer::Inside {
     if (!listener_.joinable()) return;
     // Else slow peers would hold up the end.
     connections_.StopReading();
+    stopping_ = true;
     server_.stop();
     listener_.join();
   }
@@ -203,6 +209,7 @@ class WitnessServer::Inside {
   absl::Status set_up_;
   httplib::SSLServer server_;
   std::atomic<bool> ended_ = false;
+  std::atomic<bool> stopping_ = false;
   std::thread listener_;
 };
 

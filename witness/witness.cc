@@ -141,11 +141,6 @@ WitnessVerdict Witness::Compare(const AddCheckpoint& request,
             .latest = before.size,
             .reason = absl::StrCat("the latest size is ", before.size)};
   }
-  if (checkpoint.size == 0 && checkpoint.root != EmptyRoot()) {
-    // It convicts itself. Nor is it kept: that would be a file for each of any
-    // number of logs.
-    return Refuse(Kind::kBadProof, "an empty log cannot have that root");
-  }
   if (checkpoint.size == before.size) {
     if (checkpoint.root != before.root) {
       return Contradiction(Kind::kFork, request, checkpoint,
@@ -197,8 +192,12 @@ WitnessVerdict Witness::Keep(const AddCheckpoint& request,
   const std::string text = ToText(checkpoint);
   std::string lines =
       key_.Line(text, static_cast<uint64_t>(absl::ToUnixSeconds(clock_.Now())));
+  // With the log's own signatures alone, one a key: ours could else be one too
+  // many to be read again.
+  const Origin origin = *Origin::Parse(checkpoint.origin);
+  const std::vector<NoteVerifier> known = *PinnedFor(origin)->For(origin);
   std::string note =
-      absl::StrCat(OwnNote(request.checkpoint, text, checkpoint), lines);
+      absl::StrCat(*WithSignaturesOf(known, request.checkpoint), lines);
   const absl::Status kept = WriteFileAtomically(
       disk_, PathOf(checkpoint.origin), absl::StrCat(kHeader, note));
   if (!kept.ok()) {
@@ -217,21 +216,6 @@ WitnessVerdict Witness::Keep(const AddCheckpoint& request,
   latest_.insert_or_assign(checkpoint.origin,
                            Latest{checkpoint, std::move(note)});
   return {.kind = Kind::kCosigned, .lines = std::move(lines)};
-}
-
-// The note with the log's own signatures alone: with what strangers may have
-// added ours could be one too many to be read again.
-std::string Witness::OwnNote(absl::string_view note, absl::string_view text,
-                             const Checkpoint& checkpoint) const {
-  const Origin origin = *Origin::Parse(checkpoint.origin);
-  const std::vector<NoteVerifier> known = *PinnedFor(origin)->For(origin);
-  std::string own = absl::StrCat(text, "\n");
-  for (const absl::string_view line :
-       absl::StrSplit(absl::StripPrefix(note, own), '\n', absl::SkipEmpty())) {
-    const std::string alone = absl::StrCat(text, "\n", line, "\n");
-    if (OpenNote(alone, known).ok()) absl::StrAppend(&own, line, "\n");
-  }
-  return own;
 }
 
 WitnessVerdict Witness::Contradiction(Kind kind, const AddCheckpoint& request,

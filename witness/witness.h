@@ -88,8 +88,6 @@ class Witness {
   WitnessVerdict Compare(const AddCheckpoint& request, Checkpoint checkpoint);
   WitnessVerdict Keep(const AddCheckpoint& request, Checkpoint checkpoint)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::string OwnNote(absl::string_view note, absl::string_view text,
-                      const Checkpoint& checkpoint) const;
   WitnessVerdict Contradiction(WitnessVerdict::Kind kind,
                                const AddCheckpoint& request,
                                const Checkpoint& checkpoint,

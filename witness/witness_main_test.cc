@@ -31,6 +31,7 @@
 namespace schleuse {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -246,11 +247,16 @@ TEST_F(WitnessMainTest, AnswersAsTheStandardHasIt) {
   EXPECT_EQ(Add(TestLog("police.example/gw-3").Ask(0, 1)).status, 404);
   EXPECT_EQ(Add(std::string(200'000, 'x')).status, 413);
   EXPECT_EQ(Add(log_.Ask(9, 12), "gateway", "/add-checkpoint").status, 404);
-  EXPECT_EQ(Client()->Get("/w1/add-checkpoint")->status, 404);
+  EXPECT_EQ(Client()->Get("/w1/add-checkpoint")->status, 405);
   EXPECT_EQ(process_->Stop(), 0);
   const std::string said = ReadTestFile(log());
   EXPECT_THAT(said, HasSubstr("contradicts what it signed before"));
   EXPECT_THAT(said, HasSubstr("witness stopping"));
+  EXPECT_THAT(said,
+              AllOf(HasSubstr("checkpoint cosigned"),
+                    HasSubstr(R"("client":"spiffe://police.example/gateway/)"
+                              R"(hq/gw-1","origin":"police.example/gw-1/)"
+                              R"(custody/2026","size":)")));
 }
 
 TEST_F(WitnessMainTest, WhatIsPackedIsRefused) {

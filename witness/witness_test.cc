@@ -194,6 +194,25 @@ TEST_F(WitnessTest, AProofThatProvesNothingIsBad) {
       Kind::kBadProof);
 }
 
+// It convicts itself, however many of them somebody with a stolen key makes:
+// none leaves a file.
+TEST_F(WitnessTest, AnEmptyLogWithARootIsNone) {
+  const size_t files = disk_.List("/witness/state")->size();
+  const std::string body = ToText(
+      AddCheckpoint{0, {}, log_.Sign({log_.origin(), 0, TestLog::Root(3)})});
+  EXPECT_EQ(Add(body), Kind::kMalformed);
+  EXPECT_THAT(*disk_.List("/witness/state"), SizeIs(files));
+}
+
+// A verdict says what was asked for only where its signatures were good.
+TEST_F(WitnessTest, WhatStrangersClaimIsNotTakenForWhatWasAsked) {
+  WitnessVerdict verdict = witness_->Add(log_.Ask(0, 5));
+  EXPECT_EQ(verdict.origin, log_.origin());
+  EXPECT_EQ(verdict.size, 5u);
+  verdict = witness_->Add(TestLog().Ask(0, 5));
+  EXPECT_EQ(verdict.origin, "");
+}
+
 // --- what lasts --------------------------------------------------------------
 
 // A cosignature that went out is never forgotten.
@@ -255,6 +274,17 @@ TEST_F(WitnessTest, WhatStrangersAddedToANoteIsNotKept) {
   Start();
   EXPECT_THAT(witness_->latest().at(log_.origin()).note,
               testing::Not(HasSubstr("stranger")));
+  EXPECT_EQ(Add(log_.Ask(5, 6)), Kind::kCosigned);
+}
+
+// The same line a hundred times is as many.
+TEST_F(WitnessTest, ASignatureIsKeptOnce) {
+  std::string body = log_.Ask(0, 5);
+  const std::string line = body.substr(body.rfind("\xe2\x80\x94"));
+  for (int i = 0; i < 98; ++i) body += line;
+  ASSERT_EQ(Add(body), Kind::kCosigned);
+  Start();
+  EXPECT_THAT(witness_->latest(), SizeIs(1));
   EXPECT_EQ(Add(log_.Ask(5, 6)), Kind::kCosigned);
 }
 
