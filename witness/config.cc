@@ -45,6 +45,11 @@ class Reader {
     }
     if (proto_.has_https()) {
       config.https = ReadHttps(config, now);
+      if (std::all_of(
+              proto_.gateway().begin(), proto_.gateway().end(),
+              [](const auto& gateway) { return gateway.client().empty(); })) {
+        settings_.Mistake("https", "lets nobody in: no gateway has a client");
+      }
       if (config.https) config.https->clients = std::move(clients);
     }
     RETURN_IF_ERROR(settings_.status());

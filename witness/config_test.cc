@@ -100,7 +100,8 @@ TEST_F(WitnessConfigTest, ListsEverythingThatIsMissing) {
                                           At(1, "gateway: is missing")));
   EXPECT_THAT(
       MistakesIn("name: 'w' state_directory: 'state' key_directory: 'key' "
-                 "gateway { keys_file: 'gw-1.keys.pub' }\nhttps { }"),
+                 "gateway { keys_file: 'gw-1.keys.pub' client: 'spiffe://a' }\n"
+                 "https { }"),
       ElementsAre(At(2, "https.listen: is missing"),
                   At(2, "https.certificate_chain_file: is missing"),
                   At(2, "https.private_key_file: is missing"),
@@ -135,6 +136,14 @@ TEST_F(WitnessConfigTest, ListsEveryMistakeWithItsLine) {
                   At(10, "https.prefix: must be a path"),
                   At(14, "https.issuing_ca_files[0]: "),
                   At(15, "https.revocation_list_files[0]: ")));
+}
+
+TEST_F(WitnessConfigTest, ADoorThatLetsNobodyInIsAMistake) {
+  EXPECT_THAT(
+      MistakesIn(absl::StrReplaceAll(
+          Example(),
+          {{"client: \"spiffe://police.example/gateway/hq/gw-1\"", ""}})),
+      ElementsAre(HasSubstr("https: lets nobody in")));
 }
 
 TEST_F(WitnessConfigTest, ACertificateThatIsNoneIsFoundAtOnce) {

@@ -115,6 +115,9 @@ void Connections::Tick() {
 void Connections::StopReading() {
   MutexLock lock(mutex_);
   stopping_ = true;
+  for (const Connection* const connection : running_) {
+    if (connection->socket >= 0) shutdown(connection->socket, SHUT_RD);
+  }
 }
 
 }  // namespace schleuse
