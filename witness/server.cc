@@ -108,11 +108,11 @@ class WitnessServer::Inside {
       Answer(request, response);
     });
     const std::string ip = https_.listen.ip.ToString();
-    const int port = https_.listen.port == 0
-                         ? server_.bind_to_any_port(ip.c_str())
-                         : (server_.bind_to_port(ip.c_str(), https_.listen.port)
-                                ? https_.listen.port
-                                : -1);
+    const int port =
+        https_.listen.port == 0
+            ? server_.bind_to_any_port(ip)
+            : (server_.bind_to_port(ip, https_.listen.port) ? https_.listen.port
+                                                            : -1);
     if (port < 0) {
       return absl::UnavailableError(
           absl::StrCat("cannot listen on ", https_.listen.ToString(),

@@ -64,9 +64,10 @@ class Egress {
   bool Permits(const SocketAddress& address) const {
     return options_.allow.Permits(address);
   }
-  // Says so, and returns it as an error.
+  // Says so, in at most 200 printable characters of `words`, and returns it as
+  // an error.
   absl::Status Refuse(const HttpsUrl& url, absl::string_view address,
-                      absl::string_view reason) const;
+                      absl::string_view words) const;
   // What TLS asks of a server beyond its chain.
   absl::Status CheckServer(const std::vector<Certificate>& chain) const;
   const TlsIdentity& identity() const { return options_.identity; }
