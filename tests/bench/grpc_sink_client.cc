@@ -35,6 +35,9 @@ std::vector<std::unique_ptr<v1::Sink::Stub>> Connect(const Options& options,
 
 void Put(v1::Sink::Stub& stub, const std::string& file) {
   grpc::ClientContext context;
+  // A first handshake that fails on a busy machine is tried again, as the
+  // product's own client does; a sink that is gone ends by the run's time limit.
+  context.set_wait_for_ready(true);
   v1::Kept kept;
   const auto stream = stub.Put(&context, &kept);
   Source source(file);
