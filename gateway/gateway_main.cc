@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "base/stop_signals.h"
 #include "base/thread_pool.h"
 #include "crypto/tls_profile.h"
 #include "disk/posix_disk.h"
@@ -72,27 +73,6 @@ void RaiseDescriptorLimit(int streams_max) {
       {{"limit", uint64_t{limit.rlim_max}},
        {"wanted", wanted},
        {"what_to_do", "raise LimitNOFILE, or lower limits.streams"}});
-}
-
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
-// In every thread that is made from now on: they wait for WaitForStop.
-void BlockStopSignals() {
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-}
-
-void WaitForStop() {
-  const sigset_t signals = StopSignals();
-  int signal;
-  while (sigwait(&signals, &signal) != 0) {
-  }
 }
 
 void ExitAtNextStop() {

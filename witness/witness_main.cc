@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "base/stop_signals.h"
 #include "crypto/tls_profile.h"
 #include "disk/posix_disk.h"
 #include "witness/arguments.h"
@@ -40,21 +41,6 @@ enum ExitCode {
 int Complain(const absl::Status& status, ExitCode code) {
   std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return code;
-}
-
-sigset_t StopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  return signals;
-}
-
-void WaitForStop() {
-  const sigset_t signals = StopSignals();
-  int signal;
-  while (sigwait(&signals, &signal) != 0) {
-  }
 }
 
 // A witness that no other process is.
@@ -110,8 +96,7 @@ int ServeCommand(Disk& disk, const WitnessConfig& config,
                     kExitConfiguration);
   }
   std::signal(SIGPIPE, SIG_IGN);
-  const sigset_t signals = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  BlockStopSignals();
   for (const std::string& warning : config.warnings) {
     Log(Severity::kAlarm, "gateways are refused", {{"reason", warning}});
   }
