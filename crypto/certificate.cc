@@ -30,10 +30,6 @@ using NumberPointer = OpenSslPointer<BIGNUM, BN_free>;
 constexpr int kEcBitsMin = 250;
 constexpr int kRsaBitsMin = 3000;
 
-// Without it OpenSSL asks at the terminal for the password of what is
-// encrypted, and a gateway would hang at start.
-int NoPassword(char*, int, int, void*) { return -1; }
-
 absl::Status CheckSize(absl::string_view pem) {
   if (pem.size() <= std::numeric_limits<int>::max()) return absl::OkStatus();
   return absl::InvalidArgumentError("more than 2 GiB");
@@ -300,6 +296,30 @@ absl::Time RevocationList::next_update() const { return handle_->next_update; }
 
 std::string RevocationList::IssuerText() const {
   return ToText(X509_CRL_get_issuer(handle_->crl.get()));
+}
+
+absl::StatusOr<absl::Time> CheckRevocation(
+    const Certificate& certificate, const std::vector<RevocationList>& lists,
+    absl::Time now) {
+  absl::Time end = absl::InfinitePast();
+  bool covered = false;
+  for (const RevocationList& list : lists) {
+    if (!list.Covers(certificate)) continue;
+    // Revoked stays revoked, whatever the age of the list.
+    if (list.Revokes(certificate)) {
+      return absl::PermissionDeniedError("it is revoked");
+    }
+    covered = true;
+    end = std::max(end, list.next_update());
+  }
+  if (!covered) {
+    return absl::PermissionDeniedError("its CA has no revocation list here");
+  }
+  if (now >= end) {
+    return absl::PermissionDeniedError(
+        "its CA's revocation list is out of date");
+  }
+  return end;
 }
 
 }  // namespace schleuse

@@ -80,6 +80,13 @@ class RevocationList {
   std::shared_ptr<const Handle> handle_;
 };
 
+// Until when `certificate` is known not to be revoked: each list that speaks
+// for its issuer is asked, and one of them at least is current.
+//   PermissionDenied  it is revoked, or nobody can say; the message says which
+absl::StatusOr<absl::Time> CheckRevocation(
+    const Certificate& certificate, const std::vector<RevocationList>& lists,
+    absl::Time now);
+
 }  // namespace schleuse
 
 #endif  // SCHLEUSE_CRYPTO_CERTIFICATE_H_

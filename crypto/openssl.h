@@ -25,6 +25,10 @@ using OpenSslPointer = std::unique_ptr<T, OpenSslDeleter<Free>>;
 
 using BioPointer = OpenSslPointer<BIO, BIO_free_all>;
 
+// Without it OpenSSL asks at the terminal for the password of what is
+// encrypted, and a gateway would hang at start.
+inline int NoPassword(char*, int, int, void*) { return -1; }
+
 // Reads `bytes`, which must outlive it.
 inline BioPointer ReadingBio(absl::string_view bytes) {
   return BioPointer(

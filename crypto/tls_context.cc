@@ -20,8 +20,6 @@ using ContextPointer = OpenSslPointer<SSL_CTX, SSL_CTX_free>;
 using KeyPointer = OpenSslPointer<EVP_PKEY, EVP_PKEY_free>;
 using StorePointer = OpenSslPointer<X509_STORE, X509_STORE_free>;
 
-int NoPassword(char*, int, int, void*) { return -1; }
-
 absl::Status Wrong(const OpenSslErrors& errors, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(what, ": ", errors.Reason()));
 }

@@ -12,23 +12,6 @@ absl::Status Refuse(absl::string_view why) {
   return absl::PermissionDeniedError(why);
 }
 
-absl::Status CheckRevocation(const Certificate& client,
-                             const std::vector<RevocationList>& lists,
-                             absl::Time now) {
-  bool covered = false;
-  bool current = false;
-  for (const RevocationList& list : lists) {
-    if (!list.Covers(client)) continue;
-    // Revoked stays revoked, whatever the age of the list.
-    if (list.Revokes(client)) return Refuse("it is revoked");
-    covered = true;
-    current |= now < list.next_update();
-  }
-  if (!covered) return Refuse("its CA has no revocation list here");
-  if (!current) return Refuse("its CA's revocation list is out of date");
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<std::string> GatewayOf(const Certificate& client,
@@ -49,7 +32,8 @@ absl::StatusOr<std::string> GatewayOf(const Certificate& client,
           [&](const Certificate& ca) { return client.IssuedBy(ca); })) {
     return Refuse("no CA for gateways issued it");
   }
-  RETURN_IF_ERROR(CheckRevocation(client, https.revocation_lists, now));
+  RETURN_IF_ERROR(
+      CheckRevocation(client, https.revocation_lists, now).status());
   return found->second;
 }
 

@@ -79,11 +79,12 @@ absl::StatusOr<Identifier::Known> Identifier::Find(const Certificate& leaf,
   if (!leaf.KeyIsStrongEnough()) return Refuse("its key is too weak");
   ASSIGN_OR_RETURN(Principal who, Name(leaf, roster_.trust_domain()));
   RETURN_IF_ERROR(CheckIssuer(leaf, who.role()));
-  ASSIGN_OR_RETURN(const absl::Time end, CheckRevocation(leaf, now));
+  const absl::StatusOr<absl::Time> end = CheckRevocation(leaf, lists_, now);
+  if (!end.ok()) return Refuse(end.status().message());
   return Known{.who = std::move(who),
                .first = leaf.not_before(),
                .last = leaf.not_after(),
-               .end = end};
+               .end = *end};
 }
 
 absl::Status Identifier::CheckIssuer(const Certificate& leaf, Role role) const {
@@ -97,22 +98,6 @@ absl::Status Identifier::CheckIssuer(const Certificate& leaf, Role role) const {
   }
   return Refuse(
       absl::StrCat("no CA for the role ", RoleName(role), " issued it"));
-}
-
-absl::StatusOr<absl::Time> Identifier::CheckRevocation(const Certificate& leaf,
-                                                       absl::Time now) const {
-  absl::Time end = absl::InfinitePast();
-  bool covered = false;
-  for (const RevocationList& list : lists_) {
-    if (!list.Covers(leaf)) continue;
-    // Revoked stays revoked, whatever the age of the list.
-    if (list.Revokes(leaf)) return Refuse("it is revoked");
-    covered = true;
-    end = std::max(end, list.next_update());
-  }
-  if (!covered) return Refuse("its CA has no revocation list here");
-  if (now >= end) return Refuse("its CA's revocation list is out of date");
-  return end;
 }
 
 }  // namespace schleuse

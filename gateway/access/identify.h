@@ -49,9 +49,6 @@ class Identifier {
   };
 
   absl::Status CheckIssuer(const Certificate& leaf, Role role) const;
-  // When what the lists say of `leaf`, which none revokes, ends.
-  absl::StatusOr<absl::Time> CheckRevocation(const Certificate& leaf,
-                                             absl::Time now) const;
   absl::StatusOr<Known> Find(const Certificate& leaf, absl::Time now) const;
 
   const Roster roster_;

@@ -13,8 +13,8 @@
 #include "base/limits.h"
 #include "base/recording_name.h"
 #include "base/status.h"
-#include "settings/text_settings.h"
 #include "proto/config.pb.h"
+#include "settings/text_settings.h"
 
 namespace schleuse {
 namespace {
