@@ -80,7 +80,7 @@ class Reader {
           "custody.cosigned_directory", proto_.custody().cosigned_directory());
     }
     CheckLimits();
-    CheckRange("drain_seconds", proto_.drain_seconds(), 1, 600);
+    settings_.CheckRange("drain_seconds", proto_.drain_seconds(), 1, 600);
 
     RETURN_IF_ERROR(settings_.status());
     return Config{
@@ -145,9 +145,9 @@ class Reader {
                         "is a URL without its scheme, as "
                         "\"schleuse.police.example/gw-1\"");
     }
-    CheckRange("custody.reserve_bytes", custody.reserve_bytes(), kMebibyte,
-               1024 * kMebibyte);
-    CheckRange("custody.keep_years", custody.keep_years(), 0, 100);
+    settings_.CheckRange("custody.reserve_bytes", custody.reserve_bytes(),
+                         kMebibyte, 1024 * kMebibyte);
+    settings_.CheckRange("custody.keep_years", custody.keep_years(), 0, 100);
     const auto apart = [&](absl::string_view field, const std::string& path,
                            const std::string& other, absl::string_view what) {
       if (path.empty() || other.empty()) return;
@@ -176,13 +176,15 @@ class Reader {
 
   void CheckLimits() {
     const auto& limits = proto_.limits();
-    CheckRange("limits.credit_bytes_total", limits.credit_bytes_total(),
-               64 * kMebibyte, 64 * 1024 * kMebibyte);
-    CheckRange("limits.streams", limits.streams(), 1, limits::kStreamsMax);
-    CheckRange("limits.streams_per_device", limits.streams_per_device(), 1,
-               limits::kStreamsMax);
-    CheckRange("limits.worker_threads", limits.worker_threads(), 0,
-               kWorkerThreadsMax);
+    settings_.CheckRange("limits.credit_bytes_total",
+                         limits.credit_bytes_total(), 64 * kMebibyte,
+                         64 * 1024 * kMebibyte);
+    settings_.CheckRange("limits.streams", limits.streams(), 1,
+                         limits::kStreamsMax);
+    settings_.CheckRange("limits.streams_per_device",
+                         limits.streams_per_device(), 1, limits::kStreamsMax);
+    settings_.CheckRange("limits.worker_threads", limits.worker_threads(), 0,
+                         kWorkerThreadsMax);
   }
 
   // An absolute path without a slash at its end; empty if it is missing.
@@ -203,12 +205,6 @@ class Reader {
         ReadFile(disk_, path, limits::kSettingsBytesMax).status();
     if (!read.ok()) settings_.Mistake(field, read.message());
     return path;
-  }
-
-  void CheckRange(absl::string_view field, uint64_t value, uint64_t least,
-                  uint64_t most) {
-    if (value >= least && value <= most) return;
-    settings_.Mistake(field, absl::StrCat("must be ", least, " to ", most));
   }
 
   const Disk& disk_;

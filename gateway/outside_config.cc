@@ -13,12 +13,6 @@ namespace {
 
 constexpr int kWitnessesMax = 8;
 
-void CheckRange(TextSettings& settings, absl::string_view field, uint64_t value,
-                uint64_t least, uint64_t most) {
-  if (value >= least && value <= most) return;
-  settings.Mistake(field, absl::StrCat("must be ", least, " to ", most));
-}
-
 // A literal that is not allowed would be refused at every attempt.
 bool MayBeReached(const HttpsUrl& url, const AllowList& allow) {
   const absl::StatusOr<IpAddress> ip = IpAddress::Parse(url.host);
@@ -107,13 +101,13 @@ WitnessPlan ReadWitnesses(const config::v1::GatewayConfig& proto,
     // What is carried comes back with one cosignature.
     uint64_t asked = 0;
     for (const auto& witness : custody.witness()) asked += witness.has_url();
-    CheckRange(settings, "custody.witnesses_required", plan.required, 1,
-               std::max<uint64_t>(asked, 1));
+    settings.CheckRange("custody.witnesses_required", plan.required, 1,
+                        std::max<uint64_t>(asked, 1));
   }
-  CheckRange(settings, "custody.witness_every_seconds",
-             custody.witness_every_seconds(), 1, 86'400);
-  CheckRange(settings, "custody.witness_alarm_seconds",
-             custody.witness_alarm_seconds(), 60, 366 * 86'400);
+  settings.CheckRange("custody.witness_every_seconds",
+                      custody.witness_every_seconds(), 1, 86'400);
+  settings.CheckRange("custody.witness_alarm_seconds",
+                      custody.witness_alarm_seconds(), 60, 366 * 86'400);
   return plan;
 }
 

@@ -184,6 +184,12 @@ void TextSettings::Missing(absl::string_view field) {
   if (parse_->whole()) Mistake(field, "is missing");
 }
 
+void TextSettings::CheckRange(absl::string_view field, uint64_t value,
+                              uint64_t least, uint64_t most) {
+  if (value >= least && value <= most) return;
+  Mistake(field, absl::StrCat("must be ", least, " to ", most));
+}
+
 int TextSettings::LineOf(absl::string_view field) const {
   return parse_->LineOf(field);
 }

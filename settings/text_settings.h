@@ -9,6 +9,7 @@
 #ifndef SCHLEUSE_SETTINGS_TEXT_SETTINGS_H_
 #define SCHLEUSE_SETTINGS_TEXT_SETTINGS_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -37,6 +38,10 @@ class TextSettings {
   // Adds that `field` is missing, at the line of what should hold it; nothing
   // if a line was left out, since `field` may have stood there.
   void Missing(absl::string_view field);
+
+  // A mistake unless `value`, that of `field`, is `least` to `most`.
+  void CheckRange(absl::string_view field, uint64_t value, uint64_t least,
+                  uint64_t most);
 
   // The line, from 1, where `field` stands, or what should hold it; 1 at the
   // top.
