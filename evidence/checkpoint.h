@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -43,6 +44,10 @@ struct Origin {
   int number = 1;
 
   friend bool operator==(const Origin&, const Origin&) = default;
+  // Of one gateway: whether its log comes before the other.
+  bool IsBefore(const Origin& other) const {
+    return std::tie(year, number) < std::tie(other.year, other.number);
+  }
 
   std::string ToString() const;
   // The last part: "2026", "2026-2".

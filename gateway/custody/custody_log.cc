@@ -396,13 +396,11 @@ absl::Status FileCustodyLog::DeleteOld() {
   if (!options_.clock_synchronised() || YearOf(clock_.Now()) != present) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   disk_.List(directory_));
-  for (const std::string& name : names) {
-    const absl::StatusOr<Origin> origin = Origin::Parse(
-        absl::StrCat(keys_.pinned().gateway(), "/custody/", name));
-    if (!origin.ok() || origin->year + options_.keep_years >= present) continue;
-    auto files = std::make_shared<LogFiles>(disk_, DirectoryOf(*origin));
+  ASSIGN_OR_RETURN(const std::vector<Origin> origins,
+                   OriginsIn(disk_, directory_, keys_.pinned().gateway()));
+  for (const Origin& origin : origins) {
+    if (origin.year + options_.keep_years >= present) continue;
+    auto files = std::make_shared<LogFiles>(disk_, DirectoryOf(origin));
     ASSIGN_OR_RETURN(const bool any, files->HasEntries());
     if (!any) continue;
     ASSIGN_OR_RETURN(const std::optional<std::string> note,

@@ -39,6 +39,21 @@ absl::Status RemoveTree(Disk& disk, const std::string& directory) {
 
 }  // namespace
 
+absl::StatusOr<std::vector<Origin>> OriginsIn(const Disk& disk,
+                                              absl::string_view directory,
+                                              absl::string_view gateway) {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names, disk.List(directory));
+  std::vector<Origin> origins;
+  for (const std::string& name : names) {
+    absl::StatusOr<Origin> origin =
+        Origin::Parse(absl::StrCat(gateway, "/custody/", name));
+    if (origin.ok()) origins.push_back(*std::move(origin));
+  }
+  std::sort(origins.begin(), origins.end(),
+            [](const Origin& a, const Origin& b) { return a.IsBefore(b); });
+  return origins;
+}
+
 LogFiles::LogFiles(Disk& disk, absl::string_view directory)
     : disk_(disk), directory_(directory) {}
 

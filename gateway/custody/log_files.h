@@ -16,9 +16,16 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "disk/disk.h"
+#include "evidence/checkpoint.h"
 #include "evidence/right_edge.h"
 
 namespace schleuse {
+
+// The logs of `gateway` that have a directory in `directory`, published or not,
+// in the order in which they follow each other.
+absl::StatusOr<std::vector<Origin>> OriginsIn(const Disk& disk,
+                                              absl::string_view directory,
+                                              absl::string_view gateway);
 
 // One thread at a time.
 class LogFiles {

@@ -1,11 +1,9 @@
 // A new origin within a year: what a person asks for once a log cannot be gone
 // on with, having found out why.
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/civil_time.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "gateway/custody/file_custody_log.h"
@@ -14,10 +12,6 @@ namespace schleuse {
 namespace {
 
 constexpr uint64_t kSegmentBytesMax = uint64_t{1} << 30;
-
-bool Before(const Origin& a, const Origin& b) {
-  return std::make_pair(a.year, a.number) < std::make_pair(b.year, b.number);
-}
 
 }  // namespace
 
@@ -33,27 +27,21 @@ absl::StatusOr<Origin> CustodyLog::BeginNewOrigin(
 
 absl::StatusOr<Origin> FileCustodyLog::BeginAnew(
     const std::vector<KnownTree>& known, absl::string_view reason) {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   disk_.List(directory_));
-  std::vector<Origin> origins;
-  for (const std::string& name : names) {
-    const absl::StatusOr<Origin> origin = Origin::Parse(
-        absl::StrCat(keys_.pinned().gateway(), "/custody/", name));
-    if (origin.ok()) origins.push_back(*origin);
-  }
+  ASSIGN_OR_RETURN(const std::vector<Origin> origins,
+                   OriginsIn(disk_, directory_, keys_.pinned().gateway()));
   if (origins.empty()) {
     return absl::FailedPreconditionError(
         absl::StrCat("there is no log in ", directory_,
                      " that another could follow: serve begins the first"));
   }
-  const Origin last = *std::max_element(origins.begin(), origins.end(), Before);
+  const Origin& last = origins.back();
   ASSIGN_OR_RETURN(const std::string checkpoint, LastGoodCheckpoint(last));
   // Whatever anybody has seen under a name stays under it.
   Origin newest = last;
   for (const KnownTree& tree : known) {
     const absl::StatusOr<Origin> origin = Origin::Parse(tree.origin);
     if (origin.ok() && origin->gateway == newest.gateway &&
-        Before(newest, *origin)) {
+        newest.IsBefore(*origin)) {
       newest = *origin;
     }
   }

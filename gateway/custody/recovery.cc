@@ -220,13 +220,10 @@ absl::Status FileCustodyLog::Check(const KnownTree& known,
   if (logs.empty()) return refuse("but the log is empty");
   const Found& last = logs.back();
   const Origin& present = last.state.origin;
-  const auto in_order = [](const Origin& one) {
-    return std::make_pair(one.year, one.number);
-  };
   // Of logs that are closed the chain tells.
-  if (in_order(origin) < in_order(present)) return absl::OkStatus();
+  if (origin.IsBefore(present)) return absl::OkStatus();
   const uint64_t size = last.state.edge.size();
-  if (in_order(origin) > in_order(present)) {
+  if (present.IsBefore(origin)) {
     return refuse(
         absl::StrCat("but this log is still at ", present.ToString()));
   }

@@ -28,10 +28,6 @@ constexpr absl::Duration kAlarmEvery = absl::Hours(1);
 // How long a closed log waits for bundles that cannot be reached.
 constexpr absl::Duration kLeftPatience = absl::Hours(24);
 
-bool Before(const Origin& a, const Origin& b) {
-  return std::make_pair(a.year, a.number) < std::make_pair(b.year, b.number);
-}
-
 }  // namespace
 
 Witnessing::Witnessing(Disk& disk, absl::string_view directory,
@@ -89,7 +85,7 @@ absl::Status Witnessing::RunRound() {
     ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
     const auto next = std::find_if(
         origins.begin(), origins.end(),
-        [&](const Origin& one) { return Before(state_->origin, one); });
+        [&](const Origin& one) { return state_->origin.IsBefore(one); });
     if (next == origins.end()) return absl::OkStatus();
     // A log that another follows has been published to its end.
     ASSIGN_OR_RETURN(const std::optional<Published> closed,
@@ -158,18 +154,14 @@ absl::Status Witnessing::LoadState() {
 // --- the log as others see it ------------------------------------------------
 
 absl::StatusOr<std::vector<Origin>> Witnessing::Origins() const {
-  ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                   disk_.List(directory_));
-  std::vector<Origin> origins;
-  for (const std::string& name : names) {
-    const absl::StatusOr<Origin> origin =
-        Origin::Parse(absl::StrCat(pinned_.gateway(), "/custody/", name));
-    if (!origin.ok()) continue;
-    if (disk_.Stat(JoinPath(JoinPath(directory_, name), "checkpoint")).ok()) {
-      origins.push_back(*origin);
-    }
-  }
-  std::sort(origins.begin(), origins.end(), Before);
+  ASSIGN_OR_RETURN(std::vector<Origin> origins,
+                   OriginsIn(disk_, directory_, pinned_.gateway()));
+  std::erase_if(origins, [this](const Origin& one) {
+    return !disk_
+                .Stat(JoinPath(JoinPath(directory_, one.Directory()),
+                               "checkpoint"))
+                .ok();
+  });
   return origins;
 }
 
@@ -306,7 +298,7 @@ absl::StatusOr<std::string> Witnessing::Cosign(Door& door, const Published& log,
 absl::Status Witnessing::Contradicted(const Origin& origin,
                                       absl::string_view what) {
   ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
-  if (!origins.empty() && Before(origin, origins.back())) {
+  if (!origins.empty() && origin.IsBefore(origins.back())) {
     Log(Severity::kAlarm, "custody: a closed log is contradicted",
         {{"reason", what},
          {"what_now", "it is shown to no witness any more; another follows"}});
@@ -409,7 +401,7 @@ absl::Status Witnessing::TakeInbox(const Published& log) {
 
 absl::Status Witnessing::Take(const Published& log, const Carried& carried) {
   const Checkpoint& checkpoint = carried.checkpoint;
-  if (Before(log.origin, carried.origin)) {
+  if (log.origin.IsBefore(carried.origin)) {
     ASSIGN_OR_RETURN(const std::vector<Origin> origins, Origins());
     if (std::find(origins.begin(), origins.end(), carried.origin) !=
         origins.end()) {
@@ -417,7 +409,7 @@ absl::Status Witnessing::Take(const Published& log, const Carried& carried) {
     }
   }
   // Ours by its signatures, and not what we have: whoever signed it had more.
-  if (!Before(carried.origin, log.origin)) {
+  if (!carried.origin.IsBefore(log.origin)) {
     if (carried.origin != log.origin || checkpoint.size > log.checkpoint.size) {
       return Contradicted(
           carried.origin,
