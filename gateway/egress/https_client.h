@@ -16,7 +16,6 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "crypto/digest.h"
 #include "gateway/egress/egress.h"
 #include "gateway/egress/https_url.h"
 
