@@ -20,6 +20,7 @@
 #include "evidence/receipt.h"
 #include "evidence/tile.h"
 #include "gateway/custody/keys.h"
+#include "gateway/custody/test_statements.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -34,27 +35,7 @@ using ::testing::SizeIs;
 using Importance = CustodyLog::Importance;
 using Kind = DiskOperation::Kind;
 
-constexpr char kGateway[] = "police.example/gw-1";
 constexpr uint64_t kReserveBytes = 64 << 10;
-
-// One set for all tests: making keys takes long, and no test needs its own.
-const CustodyKeys& Keys() {
-  static const auto* const keys =
-      new CustodyKeys(*CustodyKeys::Generate(kGateway));
-  return *keys;
-}
-
-statement::Stored StoredOf(int number) {
-  SeededRandom random(static_cast<uint64_t>(number) + 1);
-  return {.name = *RecordingName::Parse("bwc-1", absl::StrCat("r", number)),
-          .transfer_id = TransferId::Make(random),
-          .device = "spiffe://police.example/dock/s1/d1",
-          .size = 7,
-          .sha256 = Sha256::Of("footage"),
-          .location = "there",
-          .read_back = false,
-          .metadata = {}};
-}
 
 // A disk with a log on it, and the process that has it open.
 class House {

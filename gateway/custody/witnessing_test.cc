@@ -17,6 +17,7 @@
 #include "evidence/receipt.h"
 #include "evidence/stored_receipt.h"
 #include "gateway/custody/keys.h"
+#include "gateway/custody/test_statements.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -28,26 +29,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
-
-constexpr char kGateway[] = "police.example/gw-1";
-
-const CustodyKeys& Keys() {
-  static const auto* const keys =
-      new CustodyKeys(*CustodyKeys::Generate(kGateway));
-  return *keys;
-}
-
-statement::Stored StoredOf(int number) {
-  SeededRandom random(static_cast<uint64_t>(number) + 1);
-  return {.name = *RecordingName::Parse("bwc-1", absl::StrCat("r", number)),
-          .transfer_id = TransferId::Make(random),
-          .device = "spiffe://police.example/dock/s1/d1",
-          .size = 7,
-          .sha256 = Sha256::Of("footage"),
-          .location = "there",
-          .read_back = false,
-          .metadata = {}};
-}
 
 // A witness as the standard has it, in memory.
 class FakeWitness final : public WitnessPeer {

@@ -166,6 +166,29 @@ class WitnessHouseTest : public testing::Test {
     }
     return size;
   }
+  // Leaves a gateway stopped whose first recording is witnessed, and a backup
+  // of its log from before that.
+  void WitnessAndKeepAnOlderLog() {
+    auto gateway = house_.StartGateway();
+    Stop(gateway);
+    KeepBackup();
+    gateway = house_.StartGateway();
+    Upload();
+    ASSERT_TRUE(Eventually(kPatience, [&] { return IsWitnessed(1); }))
+        << house_.Output();
+    Stop(gateway);
+  }
+  void RestoreSoThatOnlyTheWitnessKnows() {
+    Restore();
+    fs::remove(house_.Path("store/.newest-receipt.tlog-proof"));
+  }
+  void BeginNewLog() const {
+    RunForTest(absl::StrCat(fs::absolute("gateway/schleuse-gateway").string(),
+                            " new-log --config ",
+                            house_.Path("gateway.textproto"),
+                            " --reason 'the disk was restored' >> ",
+                            house_.Path("output"), " 2>&1"));
+  }
   // As if the disk of the log had been restored from a backup.
   void KeepBackup() {
     fs::copy(house_.Path("custody"), house_.Path("backup"),
@@ -223,16 +246,8 @@ TEST_F(WitnessHouseTest, ADeadWitnessDelaysNobody) {
 
 TEST_F(WitnessHouseTest, ALogThatWasSetBackIsKnownToTheWitness) {
   Configure(WitnessUrl());
-  auto gateway = house_.StartGateway();
-  Stop(gateway);
-  KeepBackup();
-  gateway = house_.StartGateway();
-  Upload();
-  ASSERT_TRUE(Eventually(kPatience, [&] { return IsWitnessed(1); }));
-  Stop(gateway);
-  Restore();
-  // Only the witness knows.
-  fs::remove(house_.Path("store/.newest-receipt.tlog-proof"));
+  WitnessAndKeepAnOlderLog();
+  RestoreSoThatOnlyTheWitnessKnows();
   EXPECT_EQ(house_.RunGateway(), 4);
   EXPECT_THAT(house_.Output(), HasSubstr("the witness dpo.example/w1 knows"));
   EXPECT_THAT(house_.Output(), HasSubstr("has never reached"));
@@ -240,17 +255,10 @@ TEST_F(WitnessHouseTest, ALogThatWasSetBackIsKnownToTheWitness) {
 
 TEST_F(WitnessHouseTest, ALogThatWasSetBackWhileTheWitnessWasDeadIsStopped) {
   Configure(WitnessUrl());
-  auto gateway = house_.StartGateway();
-  Stop(gateway);
-  KeepBackup();
-  gateway = house_.StartGateway();
-  Upload();
-  ASSERT_TRUE(Eventually(kPatience, [&] { return IsWitnessed(1); }));
-  Stop(gateway);
-  Restore();
-  fs::remove(house_.Path("store/.newest-receipt.tlog-proof"));
+  WitnessAndKeepAnOlderLog();
+  RestoreSoThatOnlyTheWitnessKnows();
   witness_.Kill();
-  gateway = house_.StartGateway();
+  auto gateway = house_.StartGateway();
   witness_.Start();
   const auto ended = gateway->Wait(kPatience);
   ASSERT_TRUE(ended) << house_.Output();
@@ -258,10 +266,7 @@ TEST_F(WitnessHouseTest, ALogThatWasSetBackWhileTheWitnessWasDeadIsStopped) {
   EXPECT_THAT(house_.Output(), HasSubstr("a witness knows better"));
   EXPECT_EQ(house_.RunGateway(), 4);
   // The log that follows is witnessed, though the one before never will be.
-  RunForTest(absl::StrCat(
-      fs::absolute("gateway/schleuse-gateway").string(), " new-log --config ",
-      house_.Path("gateway.textproto"), " --reason 'the disk was restored' >> ",
-      house_.Path("output"), " 2>&1"));
+  BeginNewLog();
   gateway = house_.StartGateway();
   Upload();
   ASSERT_TRUE(Eventually(kPatience, [&] { return IsWitnessed(2); }))
@@ -273,18 +278,11 @@ TEST_F(WitnessHouseTest, ALogThatWasSetBackWhileTheWitnessWasDeadIsStopped) {
 // It grew beyond what the witness knows before that was back.
 TEST_F(WitnessHouseTest, ALogThatWasForkedIsStopped) {
   Configure(WitnessUrl());
-  auto gateway = house_.StartGateway();
-  Stop(gateway);
-  KeepBackup();
-  gateway = house_.StartGateway();
-  Upload();
-  ASSERT_TRUE(Eventually(kPatience, [&] { return IsWitnessed(1); }));
-  Stop(gateway);
+  WitnessAndKeepAnOlderLog();
   const uint64_t witnessed = Published();
-  Restore();
-  fs::remove(house_.Path("store/.newest-receipt.tlog-proof"));
+  RestoreSoThatOnlyTheWitnessKnows();
   witness_.Kill();
-  gateway = house_.StartGateway();
+  auto gateway = house_.StartGateway();
   for (int i = 0; i < 8; ++i) Upload();
   ASSERT_TRUE(Eventually(kPatience, [&] { return Published() > witnessed; }));
   witness_.Start();
@@ -308,10 +306,7 @@ TEST_F(WitnessHouseTest, ALogThatWasSetBackIsKnownToTheStore) {
   EXPECT_THAT(house_.Output(), HasSubstr("the newest receipt in the store "
                                          "(.newest-receipt.tlog-proof) knows"));
   // Once a person knows why, another log follows, and says so.
-  RunForTest(absl::StrCat(
-      fs::absolute("gateway/schleuse-gateway").string(), " new-log --config ",
-      house_.Path("gateway.textproto"), " --reason 'the disk was restored' >> ",
-      house_.Path("output"), " 2>&1"));
+  BeginNewLog();
   gateway = house_.StartGateway();
   Upload();
   Stop(gateway);
