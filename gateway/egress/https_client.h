@@ -34,10 +34,21 @@ struct RequestBody {
   static RequestBody Of(std::string text);
 };
 
+// With which a request is signed: AWS Signature Version 4 for S3
+// (docs.aws.amazon.com, "Signature Version 4"). The body is not signed, since
+// TLS vouches for it.
+struct S3Signature {
+  std::string access_key;
+  std::string secret_key;
+  std::string region;
+};
+
 struct HttpsRequest {
   std::string method = "GET";
   std::string target = {};  // behind the URL's prefix: "/bucket/key?uploads="
   std::vector<std::string> headers = {};  // "name: value"
+  // Asks for the query keys to be sorted, each with its "=".
+  std::optional<S3Signature> signature = {};
   std::optional<RequestBody> body = {};
   // Takes what comes back piece by piece; unset: it is kept, bounded.
   std::function<absl::Status(absl::string_view)> sink = {};
