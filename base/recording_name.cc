@@ -34,10 +34,12 @@ absl::StatusOr<RecordingName> RecordingName::Parse(
   return RecordingName(camera_id, recording_id);
 }
 
-TransferId TransferId::Make(Random& random) {
+TransferId TransferId::Make(Random& random, absl::string_view tag) {
   const uint64_t high = random.Next();
   const uint64_t low = random.Next();
-  return TransferId(absl::StrFormat("%016x%016x", high, low));
+  std::string text = absl::StrFormat("%016x%016x", high, low);
+  text.replace(0, tag.size(), tag.data(), tag.size());
+  return TransferId(std::move(text));
 }
 
 absl::StatusOr<TransferId> TransferId::Parse(absl::string_view text) {

@@ -48,11 +48,16 @@ class RecordingName {
 // One attempt to bring one recording in: 32 lowercase hex digits.
 class TransferId {
  public:
-  static TransferId Make(Random& random);
+  // `tag`, up to 16 lowercase hex digits, takes the place of the first ones: it
+  // says who made it.
+  static TransferId Make(Random& random, absl::string_view tag = "");
   //   InvalidArgument  not 32 lowercase hex digits
   static absl::StatusOr<TransferId> Parse(absl::string_view text);
 
   const std::string& ToString() const { return text_; }
+  bool IsOf(absl::string_view tag) const {
+    return text_.compare(0, tag.size(), tag.data(), tag.size()) == 0;
+  }
 
   friend bool operator==(const TransferId&, const TransferId&) = default;
   friend auto operator<=>(const TransferId&, const TransferId&) = default;

@@ -39,8 +39,9 @@ absl::Status OkIfNotFound(const absl::Status& status) {
 
 }  // namespace
 
-Spool::Spool(Disk& disk, absl::string_view directory, Random& random)
-    : disk_(disk), directory_(directory), random_(random) {}
+Spool::Spool(Disk& disk, absl::string_view directory, Random& random,
+             absl::string_view id_tag)
+    : disk_(disk), directory_(directory), random_(random), id_tag_(id_tag) {}
 
 std::string Spool::BytesPath(const TransferId& id) const {
   return JoinPath(directory_, absl::StrCat(id.ToString(), kBytesSuffix));
@@ -135,6 +136,8 @@ absl::Status Spool::RecoverTransfer(const TransferId& id, bool has_bytes,
                         .principal = begun.principal,
                         .metadata = begun.metadata,
                         .finished = *summary.finished,
+                        .priority = begun.priority,
+                        .since = begun.at,
                         .bytes_missing = !has_bytes});
   }
   return absl::OkStatus();
@@ -199,7 +202,7 @@ absl::Status Spool::RecoverRemoval(const TransferId& id) {
 }
 
 absl::StatusOr<std::unique_ptr<Partial>> Spool::Create(const Begun& begun) {
-  const TransferId id = TransferId::Make(random_);
+  const TransferId id = TransferId::Make(random_, id_tag_);
   NameSyncs::Change names(name_syncs_, directory_);
   ASSIGN_OR_RETURN(std::unique_ptr<File> bytes, disk_.Create(BytesPath(id)));
   std::unique_ptr<Partial> partial(new Partial(
@@ -250,6 +253,16 @@ std::optional<TransferId> Spool::Lookup(const RecordingName& name) const {
   return entry->second.open->id;
 }
 
+bool Spool::HasFilesOf(const TransferId& id) const {
+  for (const absl::string_view suffix :
+       {kRecordsSuffix, kBytesSuffix, kRecordsAsideSuffix, kBytesAsideSuffix}) {
+    const std::string path =
+        JoinPath(directory_, absl::StrCat(id.ToString(), suffix));
+    if (!absl::IsNotFound(disk_.Stat(path).status())) return true;
+  }
+  return false;
+}
+
 absl::StatusOr<std::optional<Unstored>> Spool::ReadFinished(
     const TransferId& id) const {
   journal::Summary summary;
@@ -263,6 +276,8 @@ absl::StatusOr<std::optional<Unstored>> Spool::ReadFinished(
                   .principal = summary.begun->principal,
                   .metadata = summary.begun->metadata,
                   .finished = *summary.finished,
+                  .priority = summary.begun->priority,
+                  .since = summary.begun->at,
                   .bytes_missing = absl::IsNotFound(bytes)};
 }
 

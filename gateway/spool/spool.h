@@ -38,6 +38,8 @@ struct Unstored {
   std::string principal;  // SPIFFE ID of who began it
   std::string metadata;   // as it came on the wire
   Finished finished;
+  int priority;      // schleuse.transfer.v1.Priority
+  absl::Time since;  // when it began
   // Its bytes are gone from the spool: the store must have them.
   bool bytes_missing;
 };
@@ -45,8 +47,10 @@ struct Unstored {
 // Safe to call from many threads.
 class Spool {
  public:
-  // `directory` exists. Nothing is read yet.
-  Spool(Disk& disk, absl::string_view directory, Random& random);
+  // `directory` exists. Nothing is read yet. `id_tag`: with which the ids of new
+  // transfers begin (TransferId::Make).
+  Spool(Disk& disk, absl::string_view directory, Random& random,
+        absl::string_view id_tag = "");
 
   // Reads what an earlier process left, builds the index below, and removes
   // what nobody was promised. Reads journals, not footage. Once, first.
@@ -67,6 +71,8 @@ class Spool {
 
   // The open transfer of a recording, if there is one.
   std::optional<TransferId> Lookup(const RecordingName& name) const;
+  // Whether files of that transfer lie here, open or not, or nobody can tell.
+  bool HasFilesOf(const TransferId& id) const;
   // What the journal of an open transfer says if it says that all bytes were
   // there; nullopt if it does not. Nothing is opened for writing. Errors are
   // those of reading it.
@@ -129,6 +135,7 @@ class Spool {
   Disk& disk_;
   const std::string directory_;
   Random& random_;
+  const std::string id_tag_;
   NameSyncs name_syncs_{disk_};  // of our directory
   BlockBuffers buffers_;
   mutable Mutex mutex_;
