@@ -1,7 +1,6 @@
 #include "gateway/store/file_store.h"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -10,9 +9,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/status.h"
-#include "evidence/checkpoint.h"
-#include "evidence/note.h"
-#include "evidence/receipt.h"
+#include "gateway/store/newest_receipt.h"
 
 namespace schleuse {
 namespace {
@@ -54,28 +51,6 @@ absl::Status NotOursToMakeAnew(absl::string_view location) {
       absl::StrCat(location,
                    " could not be synced before, and is not ours to make "
                    "anew: check the disk, copy the file, restart"));
-}
-
-// How far a log had come when it gave a receipt.
-struct Reached {
-  Origin origin;
-  uint64_t size;
-
-  // Another gateway's log says nothing of this one.
-  bool Beyond(const Reached& other) const {
-    return origin.gateway != other.origin.gateway ||
-           std::tie(origin.year, origin.number, size) >
-               std::tie(other.origin.year, other.origin.number, other.size);
-  }
-};
-
-// Nobody's signature is looked at.
-absl::StatusOr<Reached> ReachedBy(absl::string_view receipt) {
-  ASSIGN_OR_RETURN(const Receipt parsed, ParseReceipt(receipt));
-  ASSIGN_OR_RETURN(const std::string text, NoteText(parsed.checkpoint));
-  ASSIGN_OR_RETURN(const Checkpoint checkpoint, ParseCheckpoint(text));
-  ASSIGN_OR_RETURN(Origin origin, Origin::Parse(checkpoint.origin));
-  return Reached{std::move(origin), checkpoint.size};
 }
 
 std::string DraftOf(absl::string_view path) {
@@ -509,18 +484,8 @@ absl::StatusOr<FileStore::Drafts> FileStore::WitnessedDrafts(
 std::optional<FileStore::Drafts> FileStore::NewestOf(
     absl::Span<const Laying> layings) const {
   const absl::StatusOr<std::optional<std::string>> kept = NewestReceipt();
-  std::optional<Reached> reached;
-  if (kept.ok() && *kept) {
-    const absl::StatusOr<Reached> before = ReachedBy(**kept);
-    if (before.ok()) reached = *before;
-  }
-  const std::string* newest = nullptr;
-  for (const Laying& laying : layings) {
-    const absl::StatusOr<Reached> by = ReachedBy(laying.proof.receipt);
-    if (!by.ok() || (reached && !by->Beyond(*reached))) continue;
-    reached = *by;
-    newest = &laying.proof.receipt;
-  }
+  const std::string* const newest =
+      NewestReceiptOf(layings, kept.ok() ? *kept : std::nullopt);
   if (newest == nullptr) return std::nullopt;
   return Drafts{root_, {{kNewestReceipt, *newest}}};
 }

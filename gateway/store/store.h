@@ -10,9 +10,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "base/recording_name.h"
 #include "crypto/digest.h"
 
@@ -24,6 +27,10 @@ struct StoreSource {
   TransferId transfer_id;
   std::string path;       // absolute
   std::string extension;  // without a dot
+  // Where the store takes one before the other: 0 is urgent, and of those that
+  // are alike the oldest goes first.
+  int urgency = 1;
+  absl::Time since = absl::InfinitePast();
 };
 
 // Something that a store holds under a recording's name.
@@ -63,7 +70,11 @@ class StoreUpload {
   virtual absl::StatusOr<std::optional<Bundle>> Commit(
       uint64_t size, const Digest& sha256) = 0;
 
-  // Gives up; what was begun is removed.
+  // Calls `ready` once, here or from some thread, when Commit has more to do
+  // than to say nullopt: calling it before is no mistake, and no use.
+  virtual void WhenReady(absl::AnyInvocable<void()> ready) { ready(); }
+
+  // Gives up; what was begun is removed, perhaps behind the caller.
   virtual void Abort() = 0;
 };
 
@@ -124,6 +135,9 @@ class Store {
   virtual std::string StatedLocation(const Bundle& bundle) const = 0;
   // Whether Commit reads back what it stored.
   virtual bool reads_back() const = 0;
+  // Whether what is stored may be the spool's own file, so that nobody may
+  // write to that any more. Else the store is far away: asking it takes time.
+  virtual bool keeps_spool_file() const { return true; }
   // OK if the store can be reached and is the one that was set up.
   virtual absl::Status Probe() const = 0;
 };
