@@ -54,8 +54,10 @@ class Reader {
     const std::optional<SocketAddress> listen = ReadListen();
     const std::string spool =
         ReadPath("spool_directory", proto_.spool_directory());
+    EgressPlan egress = ReadEgress(proto_, settings_);
+    StorePlace store_place = ReadStore(egress.allow);
     const std::string store =
-        ReadPath("store.file.root", proto_.store().file().root());
+        store_place.files ? store_place.files->root : std::string();
     CheckApart(spool, store);
     const auto& tls = proto_.tls();
     const std::string chain = ReadFileName("tls.certificate_chain_file",
@@ -73,7 +75,6 @@ class Reader {
     const std::string roster =
         ReadFileName("roster_file", proto_.roster_file());
     const std::optional<CustodyPlace> custody = ReadCustody(spool, store);
-    EgressPlan egress = ReadEgress(proto_, settings_);
     WitnessPlan witnesses = ReadWitnesses(proto_, egress.allow, settings_);
     if (!proto_.custody().cosigned_directory().empty()) {
       witnesses.cosigned_directory = ReadPath(
@@ -86,8 +87,7 @@ class Reader {
     return Config{
         .listen = *listen,
         .spool_directory = spool,
-        .store_root = store,
-        .store_read_back = proto_.store().file().read_back(),
+        .store = std::move(store_place),
         .certificate_chain_file = chain,
         .private_key_file = key,
         .root_certificates_file = root,
@@ -117,6 +117,82 @@ class Reader {
     if (address.ok()) return *std::move(address);
     settings_.Mistake("listen", address.status().message());
     return std::nullopt;
+  }
+
+  StorePlace ReadStore(const AllowList& allow) {
+    StorePlace place;
+    const auto& store = proto_.store();
+    if (store.has_s3() && store.has_file()) {
+      settings_.Mistake("store", "is either file or s3");
+    }
+    if (store.has_s3()) {
+      place.objects = ReadObjects(store.s3(), allow);
+    } else {
+      place.files = StorePlace::Files{
+          .root = ReadPath("store.file.root", store.file().root()),
+          .read_back = store.file().read_back()};
+    }
+    return place;
+  }
+
+  StorePlace::Objects ReadObjects(const config::v1::GatewayConfig::S3Store& s3,
+                                  const AllowList& allow) {
+    StorePlace::Objects objects = {
+        .at = {.endpoint = {}, .bucket = s3.bucket(), .region = s3.region()},
+        .credentials_file =
+            ReadPath("store.s3.credentials_file", s3.credentials_file()),
+        .options = {.part_bytes = s3.part_bytes(),
+                    .connections = static_cast<int>(s3.connections())}};
+    if (s3.endpoint().empty()) {
+      settings_.Missing("store.s3.endpoint");
+    } else if (absl::StatusOr<HttpsUrl> url = HttpsUrl::Parse(s3.endpoint());
+               !url.ok()) {
+      settings_.Mistake("store.s3.endpoint", url.status().message());
+    } else if (!MayBeReached(*url, allow)) {
+      settings_.Mistake("store.s3.endpoint", "is not on egress.allow");
+    } else {
+      objects.at.endpoint = *std::move(url);
+    }
+    if (s3.bucket().empty()) {
+      settings_.Missing("store.s3.bucket");
+    } else if (!IsBucketName(s3.bucket())) {
+      settings_.Mistake("store.s3.bucket",
+                        "is 3 to 63 of a-z, 0-9, \"-\" and \".\"");
+    }
+    if (!IsRegion(s3.region())) {
+      settings_.Mistake("store.s3.region",
+                        "is 1 to 64 of a-z, A-Z, 0-9, \"-\" and \"_\"");
+    }
+    settings_.CheckRange("store.s3.part_bytes", s3.part_bytes(), 5 * kMebibyte,
+                         64 * kMebibyte);
+    settings_.CheckRange("store.s3.connections", s3.connections(), 1, 64);
+    if (s3.has_object_lock()) {
+      const auto& lock = s3.object_lock();
+      if (lock.mode() != "GOVERNANCE" && lock.mode() != "COMPLIANCE") {
+        settings_.Mistake("store.s3.object_lock.mode",
+                          "is GOVERNANCE or COMPLIANCE");
+      }
+      settings_.CheckRange("store.s3.object_lock.days", lock.days(), 1, 36'500);
+      objects.options.lock =
+          S3Lock{.mode = lock.mode(), .span = absl::Hours(24) * lock.days()};
+    }
+    return objects;
+  }
+
+  static bool IsBucketName(absl::string_view name) {
+    return name.size() >= 3 && name.size() <= 63 &&
+           absl::ascii_isalnum(static_cast<unsigned char>(name.front())) &&
+           absl::ascii_isalnum(static_cast<unsigned char>(name.back())) &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+             return absl::ascii_islower(c) || absl::ascii_isdigit(c) ||
+                    c == '-' || c == '.';
+           });
+  }
+  static bool IsRegion(absl::string_view name) {
+    return !name.empty() && name.size() <= 64 &&
+           std::all_of(name.begin(), name.end(), [](unsigned char c) {
+             return absl::ascii_isalnum(c) || c == '-' || c == '_';
+           });
   }
 
   // Else a camera could be called as the spool is.

@@ -15,6 +15,7 @@
 #include "disk/disk.h"
 #include "gateway/custody_room.h"
 #include "gateway/outside_config.h"
+#include "gateway/store_room.h"
 
 namespace schleuse {
 
@@ -22,8 +23,7 @@ namespace schleuse {
 struct Config {
   SocketAddress listen;
   std::string spool_directory;
-  std::string store_root;
-  bool store_read_back;
+  StorePlace store;
   std::string certificate_chain_file;
   std::string private_key_file;
   std::string root_certificates_file;

@@ -62,8 +62,8 @@ TEST(ConfigTest, FillsInWhatIsNotSaid) {
   ASSERT_OK_AND_ASSIGN(const Config config, Load(kLeast));
   EXPECT_EQ(config.listen.ToString(), "10.0.0.5:8443");
   EXPECT_EQ(config.spool_directory, "/srv/spool");
-  EXPECT_EQ(config.store_root, "/srv/store");
-  EXPECT_FALSE(config.store_read_back);
+  EXPECT_EQ(config.store.files->root, "/srv/store");
+  EXPECT_FALSE(config.store.files->read_back);
   EXPECT_THAT(config.revocation_list_files, IsEmpty());
   EXPECT_EQ(config.credit_bytes_total, uint64_t{192} << 20);
   EXPECT_EQ(config.streams_max, 2048);
@@ -79,7 +79,7 @@ TEST(ConfigTest, RelativePathsBeginBesideTheConfiguration) {
       Load(absl::StrReplaceAll(
           kLeast, {{"/srv/spool", "spool"}, {"/srv/store", "../data/store"}})));
   EXPECT_EQ(config.spool_directory, "/etc/spool");
-  EXPECT_EQ(config.store_root, "/etc/../data/store");
+  EXPECT_EQ(config.store.files->root, "/etc/../data/store");
   EXPECT_EQ(config.certificate_chain_file, "/etc/chain.pem");
   EXPECT_EQ(config.private_key_file, "/etc/gateway.key");
   EXPECT_EQ(config.root_certificates_file, "/etc/pki/root.pem");
@@ -108,7 +108,7 @@ limits {
 drain_seconds: 600
 )"));
   EXPECT_EQ(config.listen.ToString(), "[::1]:0");
-  EXPECT_TRUE(config.store_read_back);
+  EXPECT_TRUE(config.store.files->read_back);
   EXPECT_THAT(config.revocation_list_files,
               ElementsAre("/etc/crl-1.pem", "/etc/crl-2.pem"));
   EXPECT_EQ(config.credit_bytes_total, uint64_t{64} << 20);

@@ -38,7 +38,7 @@
 #include "gateway/outside.h"
 #include "gateway/rpc/server.h"
 #include "gateway/spool/spool.h"
-#include "gateway/store/file_store.h"
+#include "gateway/store_room.h"
 #include "gateway/transfer/intake.h"
 #include "gateway/trust.h"
 
@@ -246,14 +246,10 @@ int Refuse(const absl::Status& why) {
 absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
                    const Settings& settings, const std::string& port_file) {
   const Config& config = settings.config;
-  ASSIGN_OR_RETURN(
-      const std::string gateway_id,
-      CheckMarkers(disk, config.spool_directory, config.store_root));
+  ASSIGN_OR_RETURN(const std::string gateway_id,
+                   CheckStorePlace(disk, config.spool_directory, config.store));
   auto lock = ProcessLock::Take(JoinPath(config.spool_directory, "lock"));
   RETURN_IF_ERROR(Annotate(lock.status(), "no second gateway on one spool"));
-  FileStore store(disk, config.store_root,
-                  {.read_back = config.store_read_back});
-  RETURN_IF_ERROR(store.CheckReach(config.spool_directory));
   std::optional<CustodyKeys> keys;
   if (config.custody) {
     ASSIGN_OR_RETURN(keys, OpenCustodyPlace(disk, *config.custody, gateway_id));
@@ -263,7 +259,7 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   const FixedRoster roster(settings.trust.roster);
   const auto identifier = std::make_shared<const Identifier>(
       settings.trust.roster, settings.trust.revocation_lists);
-  Spool spool(disk, config.spool_directory, random);
+  Spool spool(disk, config.spool_directory, random, S3Store::TagOf(gateway_id));
   // Below what their tasks use, since it is the pools' end that ends the last
   // of them.
   Pools pools(WorkersOf(config));
@@ -271,6 +267,11 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   // Ends before the log, in which it states what it refuses.
   ASSIGN_OR_RETURN(const std::unique_ptr<Outside> outside,
                    OpenOutside(disk, settings, clock));
+  ASSIGN_OR_RETURN(
+      const OpenedStore opened,
+      OpenStore(disk, config.spool_directory, config.store, gateway_id,
+                outside->store_egress(), clock, random));
+  Store& store = *opened.store;
   if (keys) {
     ASSIGN_OR_RETURN(const std::vector<KnownTree> known,
                      KnownOf(*outside, config, *keys, store, random));
@@ -285,6 +286,14 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   Intake intake(spool, store, roster, pools.workers, pools.waiters, clock,
                 random, options);
   RETURN_IF_ERROR(intake.Recover());
+  if (opened.objects != nullptr) {
+    opened.objects->Start(
+        {.on_back = [&intake] { intake.StoreIsBack(); },
+         .is_needed =
+             [&intake](const RecordingName& name, const TransferId& id) {
+               return intake.NeedsUnstated(name, id);
+             }});
+  }
   const auto listening = StartServer(disk, settings, port_file, intake,
                                      identifier, pools.workers, clock);
   // The workers bring leftovers into the store, which might take them hours.
@@ -310,6 +319,10 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
     Log(Severity::kWarning, "the custody log is not published to its end",
         {{"what_now", "nothing is lost; the next start publishes it"}});
   }
+  if (opened.objects != nullptr) {
+    outside->store_egress().Stop();
+    opened.objects->Stop();
+  }
   if (!drained) {
     // The workers might need hours for what is left.
     Log(Severity::kWarning, "gateway stopped before all was stored",
@@ -327,18 +340,32 @@ int Complain(const absl::Status& status, ExitCode code) {
   return code;
 }
 
+absl::StatusOr<std::string> InitStore(Disk& disk, const Config& config,
+                                      Random& random) {
+  const SystemClock clock;
+  std::unique_ptr<Outside> outside;
+  if (config.store.objects) {
+    // Whom the gateway believes is asked for only where it connects.
+    ASSIGN_OR_RETURN(Trust trust, Trust::Load(disk, config, clock.Now()));
+    ASSIGN_OR_RETURN(
+        outside, OpenOutside(disk, Settings{config, std::move(trust)}, clock));
+  }
+  return InitStorePlace(disk, config.spool_directory, config.store,
+                        outside != nullptr ? &outside->store_egress() : nullptr,
+                        clock, random);
+}
+
 int InitCommand(const std::string& config_file) {
   PosixDisk disk;
   SystemRandom random;
   const auto config = Config::Load(disk, config_file);
   if (!config.ok()) return Complain(config.status(), kExitConfiguration);
-  absl::StatusOr<std::string> gateway_id =
-      InitMarkers(disk, config->spool_directory, config->store_root, random);
+  absl::StatusOr<std::string> gateway_id = InitStore(disk, *config, random);
   if (!gateway_id.ok() && config->custody &&
       !HasMarker(disk, config->custody->directory)) {
     // A gateway that had no log, or whose set-up was interrupted.
     const auto marked =
-        CheckMarkers(disk, config->spool_directory, config->store_root);
+        CheckStorePlace(disk, config->spool_directory, config->store);
     if (marked.ok()) gateway_id = marked;
   }
   if (!gateway_id.ok()) return Complain(gateway_id.status(), kExitRefused);
@@ -348,7 +375,8 @@ int InitCommand(const std::string& config_file) {
     if (!made.ok()) return Complain(made, kExitRefused);
   }
   std::printf("gateway %s: spool %s, store %s\n", gateway_id->c_str(),
-              config->spool_directory.c_str(), config->store_root.c_str());
+              config->spool_directory.c_str(),
+              config->store.ToString().c_str());
   if (config->custody) {
     std::printf("custody log %s, its keys %s; give %s/keys.pub to verifiers\n",
                 config->custody->directory.c_str(),
@@ -363,18 +391,24 @@ absl::StatusOr<Origin> NewLog(Disk& disk, const Config& config,
   if (!config.custody) {
     return absl::FailedPreconditionError("there is no custody { } to begin in");
   }
-  ASSIGN_OR_RETURN(
-      const std::string gateway_id,
-      CheckMarkers(disk, config.spool_directory, config.store_root));
+  ASSIGN_OR_RETURN(const std::string gateway_id,
+                   CheckStorePlace(disk, config.spool_directory, config.store));
   auto lock = ProcessLock::Take(JoinPath(config.spool_directory, "lock"));
   RETURN_IF_ERROR(Annotate(lock.status(), "stop the gateway first"));
   ASSIGN_OR_RETURN(const CustodyKeys keys,
                    OpenCustodyPlace(disk, *config.custody, gateway_id));
-  const FileStore store(disk, config.store_root, {});
-  ASSIGN_OR_RETURN(const std::vector<KnownTree> known,
-                   KnownFromStore(store, keys.pinned()));
   const SystemClock clock;
   SystemRandom random;
+  ASSIGN_OR_RETURN(Trust trust, Trust::Load(disk, config, clock.Now()));
+  ASSIGN_OR_RETURN(
+      const std::unique_ptr<Outside> outside,
+      OpenOutside(disk, Settings{config, std::move(trust)}, clock));
+  ASSIGN_OR_RETURN(
+      const OpenedStore opened,
+      OpenStore(disk, config.spool_directory, config.store, gateway_id,
+                outside->store_egress(), clock, random));
+  ASSIGN_OR_RETURN(const std::vector<KnownTree> known,
+                   KnownFromStore(*opened.store, keys.pinned()));
   ThreadPool waiters(1);
   CustodyOptions options;
   options.reserve_bytes = config.custody->reserve_bytes;

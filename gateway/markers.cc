@@ -115,9 +115,34 @@ absl::Status MarkedAlready(absl::string_view directory) {
 absl::StatusOr<std::string> InitMarkers(Disk& disk, absl::string_view spool,
                                         absl::string_view store,
                                         Random& random) {
+  ASSIGN_OR_RETURN(const auto in_spool,
+                   ReadMarker(disk, spool, kMarker, "spool"));
+  ASSIGN_OR_RETURN(const auto unfinished,
+                   ReadMarker(disk, spool, kUnfinished, "spool"));
+  ASSIGN_OR_RETURN(const auto in_store,
+                   ReadMarker(disk, store, kMarker, "store"));
+  if (!in_spool.has_value()) {
+    // Nothing is changed if the store cannot be marked.
+    if (in_store.has_value() && in_store != unfinished) {
+      return MarkedAlready(store);
+    }
+    RETURN_IF_ERROR(
+        CheckEmpty(disk, store, {kMarker, absl::StrCat(kMarker, ".new")}));
+  }
+  return InitSpoolMarker(
+      disk, spool, random, [&](absl::string_view gateway) -> absl::Status {
+        RETURN_IF_ERROR(MakeRoom(disk, store));
+        return WriteFileAtomically(disk, JoinPath(store, kMarker),
+                                   Encode(gateway, "store"));
+      });
+}
+
+absl::StatusOr<std::string> InitSpoolMarker(
+    Disk& disk, absl::string_view spool, Random& random,
+    const std::function<absl::Status(absl::string_view gateway_id)>&
+        mark_store) {
   const std::string unfinished_path = JoinPath(spool, kUnfinished);
   const std::string spool_path = JoinPath(spool, kMarker);
-  const std::string store_path = JoinPath(store, kMarker);
 
   ASSIGN_OR_RETURN(const auto in_spool,
                    ReadMarker(disk, spool, kMarker, "spool"));
@@ -128,25 +153,15 @@ absl::StatusOr<std::string> InitMarkers(Disk& disk, absl::string_view spool,
   }
   ASSIGN_OR_RETURN(const auto unfinished,
                    ReadMarker(disk, spool, kUnfinished, "spool"));
-  ASSIGN_OR_RETURN(const auto in_store,
-                   ReadMarker(disk, store, kMarker, "store"));
-  if (in_store.has_value() && in_store != unfinished) {
-    return MarkedAlready(store);
-  }
   RETURN_IF_ERROR(CheckEmpty(disk, spool,
                              {kUnfinished, absl::StrCat(kUnfinished, ".new")}));
-  RETURN_IF_ERROR(
-      CheckEmpty(disk, store, {kMarker, absl::StrCat(kMarker, ".new")}));
-
   RETURN_IF_ERROR(MakeRoom(disk, spool));
-  RETURN_IF_ERROR(MakeRoom(disk, store));
   const std::string gateway = unfinished.value_or(
       absl::StrFormat("%016x%016x", random.Next(), random.Next()));
   // Written again, even if they are there: nobody knows what is durable.
   RETURN_IF_ERROR(
       WriteFileAtomically(disk, unfinished_path, Encode(gateway, "spool")));
-  RETURN_IF_ERROR(
-      WriteFileAtomically(disk, store_path, Encode(gateway, "store")));
+  RETURN_IF_ERROR(mark_store(gateway));
   RETURN_IF_ERROR(disk.Replace(unfinished_path, spool_path));
   RETURN_IF_ERROR(disk.SyncDirectory(spool));
   return gateway;
@@ -182,6 +197,23 @@ absl::StatusOr<std::string> CheckMarkers(const Disk& disk,
                   "; correct the configuration or the mounts");
   }
   return *in_spool;
+}
+
+absl::StatusOr<std::string> CheckSpoolMarker(const Disk& disk,
+                                             absl::string_view spool) {
+  ASSIGN_OR_RETURN(const auto unfinished,
+                   ReadMarker(disk, spool, kUnfinished, "spool"));
+  if (unfinished.has_value()) {
+    return Refuse("schleuse-gateway init was interrupted in ", spool,
+                  ": run it again");
+  }
+  ASSIGN_OR_RETURN(const auto in_spool,
+                   ReadMarker(disk, spool, kMarker, "spool"));
+  if (in_spool.has_value()) return *in_spool;
+  return Refuse(
+      spool,
+      " has no schleuse.marker: is its file system mounted? For a new "
+      "gateway run schleuse-gateway init");
 }
 
 bool HasMarker(const Disk& disk, absl::string_view directory) {

@@ -9,8 +9,10 @@
 #ifndef SCHLEUSE_GATEWAY_MARKERS_H_
 #define SCHLEUSE_GATEWAY_MARKERS_H_
 
+#include <functional>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "base/random.h"
@@ -31,6 +33,12 @@ namespace schleuse {
 absl::StatusOr<std::string> InitMarkers(Disk& disk, absl::string_view spool,
                                         absl::string_view store,
                                         Random& random);
+// The same where the store is no directory: `mark_store` marks it, durably, as
+// that of a gateway. It may be asked again for the same one.
+absl::StatusOr<std::string> InitSpoolMarker(
+    Disk& disk, absl::string_view spool, Random& random,
+    const std::function<absl::Status(absl::string_view gateway_id)>&
+        mark_store);
 
 // The id of the gateway that both directories belong to. Changes nothing.
 //   FailedPrecondition  a marker is missing or not what it should be; the
@@ -39,6 +47,10 @@ absl::StatusOr<std::string> InitMarkers(Disk& disk, absl::string_view spool,
 absl::StatusOr<std::string> CheckMarkers(const Disk& disk,
                                          absl::string_view spool,
                                          absl::string_view store);
+
+// The same of the spool alone.
+absl::StatusOr<std::string> CheckSpoolMarker(const Disk& disk,
+                                             absl::string_view spool);
 
 // The same for one more directory of a gateway that has its two, which exists.
 bool HasMarker(const Disk& disk, absl::string_view directory);

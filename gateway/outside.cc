@@ -59,17 +59,17 @@ absl::StatusOr<std::unique_ptr<Outside>> Outside::Open(
     std::vector<RevocationList> revocation_lists, const Clock& clock) {
   auto outside = std::unique_ptr<Outside>(new Outside(clock));
   outside->disk_ = &disk;
-  ASSIGN_OR_RETURN(
-      outside->egress_,
-      Egress::Open(disk, {.allow = plan.allow,
-                          .hosts_file = plan.hosts_file,
-                          .dns = plan.dns,
-                          .identity = std::move(identity),
-                          .revocation_lists = std::move(revocation_lists),
-                          .on_refused = [self = outside.get()](
-                                            const EgressRefusal& refusal) {
-                            self->Refused(refusal);
-                          }}));
+  const EgressOptions options = {
+      .allow = plan.allow,
+      .hosts_file = plan.hosts_file,
+      .dns = plan.dns,
+      .identity = std::move(identity),
+      .revocation_lists = std::move(revocation_lists),
+      .on_refused = [self = outside.get()](const EgressRefusal& refusal) {
+        self->Refused(refusal);
+      }};
+  ASSIGN_OR_RETURN(outside->egress_, Egress::Open(disk, options));
+  ASSIGN_OR_RETURN(outside->store_egress_, Egress::Open(disk, options));
   return outside;
 }
 
@@ -111,7 +111,6 @@ void Outside::Stop() {
   if (egress_ != nullptr) egress_->Stop();
   if (witnessing_ != nullptr) witnessing_->Stop();
   rounds_.Stop();
-  log_ = nullptr;
 }
 
 void Outside::Refused(const EgressRefusal& refusal) {
@@ -140,8 +139,16 @@ void Outside::Refused(const EgressRefusal& refusal) {
 absl::StatusOr<std::vector<KnownTree>> KnownFromStore(
     const Store& store, const PinnedKeys& pinned) {
   constexpr absl::string_view kWhich = "the newest receipt in the store";
-  ASSIGN_OR_RETURN(const std::optional<std::string> newest,
-                   store.NewestReceipt());
+  const absl::StatusOr<std::optional<std::string>> asked =
+      store.NewestReceipt();
+  if (absl::IsUnavailable(asked.status()) && !store.keeps_spool_file()) {
+    Log(Severity::kAlarm,
+        "the log is not held against the store, which is away",
+        {{"reason", asked.status().message()},
+         {"what_to_do", "once it is back, restart the gateway: then it is"}});
+    return std::vector<KnownTree>();
+  }
+  ASSIGN_OR_RETURN(const std::optional<std::string> newest, asked);
   if (!newest) return std::vector<KnownTree>();
   const absl::StatusOr<Checkpoint> checkpoint = CheckpointOf(*newest, pinned);
   if (absl::IsPermissionDenied(checkpoint.status())) {

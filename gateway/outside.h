@@ -46,9 +46,13 @@ class Outside {
   // seconds.
   std::vector<KnownTree> Known();
 
+  // Leads to the store, and is not stopped by Stop: what was received may still
+  // have to go there.
+  Egress& store_egress() { return *store_egress_; }
+
   // From now on: refusals are stated there, and witnesses are asked.
   void Start(CustodyLog& log);
-  // Ends what is under way, within a second or two.
+  // Ends what is under way to witnesses, within a second or two.
   void Stop();
 
  private:
@@ -61,6 +65,7 @@ class Outside {
   std::atomic<CustodyLog*> log_ = nullptr;
   Disk* disk_ = nullptr;
   std::unique_ptr<Egress> egress_;
+  std::unique_ptr<Egress> store_egress_;
   std::shared_ptr<Witnessing> witnessing_;
   ThreadPool rounds_{1};
 };

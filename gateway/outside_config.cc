@@ -13,7 +13,8 @@ namespace {
 
 constexpr int kWitnessesMax = 8;
 
-// A literal that is not allowed would be refused at every attempt.
+}  // namespace
+
 bool MayBeReached(const HttpsUrl& url, const AllowList& allow) {
   const absl::StatusOr<IpAddress> ip = IpAddress::Parse(url.host);
   if (ip.ok()) return allow.Permits({*ip, url.port});
@@ -22,8 +23,6 @@ bool MayBeReached(const HttpsUrl& url, const AllowList& allow) {
   }
   return false;
 }
-
-}  // namespace
 
 EgressPlan ReadEgress(const config::v1::GatewayConfig& proto,
                       TextSettings& settings) {

@@ -37,6 +37,9 @@ struct WitnessPlan {
   std::string cosigned_directory = {};  // absolute; empty: none
 };
 
+// False for a literal, or a port, that would be refused at every attempt.
+bool MayBeReached(const HttpsUrl& url, const AllowList& allow);
+
 // Mistakes are added to `settings`.
 EgressPlan ReadEgress(const config::v1::GatewayConfig& proto,
                       TextSettings& settings);

@@ -230,6 +230,12 @@ absl::Status Intake::Recover() {
   {
     MutexLock lock(inside_->leftovers_mutex);
     inside_->leftovers.assign(unstored.begin(), unstored.end());
+    // Urgent ones first, and of those that are alike the oldest.
+    std::stable_sort(inside_->leftovers.begin(), inside_->leftovers.end(),
+                     [](const Unstored& a, const Unstored& b) {
+                       return std::pair(a.priority, a.since) <
+                              std::pair(b.priority, b.since);
+                     });
   }
   StartLeftovers(inside_);
   if (CustodyLog* const custody = inside_->options.custody) {
@@ -242,6 +248,22 @@ absl::Status Intake::Recover() {
     }
   }
   return absl::OkStatus();
+}
+
+void Intake::StoreIsBack() {
+  for (const std::shared_ptr<LiveRecording>& live : inside_->registry.All()) {
+    inside_->registry.Hold(live->name());
+    live->StoreIsBack();
+  }
+}
+
+bool Intake::NeedsUnstated(const RecordingName& name,
+                           const TransferId& id) const {
+  if (inside_->spool.HasFilesOf(id)) return true;
+  if (inside_->registry.Has(name)) return true;
+  if (inside_->options.custody == nullptr) return true;
+  const std::vector<RecordingName> unlaid = inside_->options.custody->Unlaid();
+  return std::find(unlaid.begin(), unlaid.end(), name) != unlaid.end();
 }
 
 std::shared_ptr<Stream> Intake::Connect(const Principal& principal,

@@ -112,6 +112,14 @@ class Intake {
   //   DataLoss and others: the spool cannot be read; do not start
   absl::Status Recover();
 
+  // The store was away and is back: what waits for it is tried now, from here
+  // in the order in which it takes it.
+  void StoreIsBack();
+
+  // Whether somebody still needs what the store holds of that transfer,
+  // although no statement lies beside it.
+  bool NeedsUnstated(const RecordingName& name, const TransferId& id) const;
+
   // A new stream of `principal`, who was identified just now.
   std::shared_ptr<Stream> Connect(const Principal& principal,
                                   std::shared_ptr<Outlet> outlet);

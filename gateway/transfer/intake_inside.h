@@ -37,6 +37,7 @@ class LiveRegistry {
   void Leave(const RecordingName& name, bool worth_keeping);
 
   std::vector<std::shared_ptr<LiveRecording>> All() const;
+  bool Has(const RecordingName& name) const;
   void Clear();
 
  private:

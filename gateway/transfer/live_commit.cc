@@ -32,26 +32,30 @@ absl::Status LiveRecording::LookIntoStore() {
 // store decides.
 void LiveRecording::Commit() {
   if (!committing_) BeginCommitting();
-  if (committing_->upload != nullptr) return;  // under way
+  if (committing_->running) return;
   if (committing_->doubtful) return DoubtSpool();
-  absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
-      house_->store.Open(committing_->source);
-  if (!upload.ok()) {
-    return OnCommitStep(
-        {upload.status(), KeepInSpool(committing_->without_journal.get())});
+  if (committing_->upload == nullptr) {
+    absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
+        house_->store.Open(committing_->source);
+    if (!upload.ok()) {
+      return OnCommitStep(
+          {upload.status(), KeepInSpool(committing_->without_journal.get())});
+    }
+    committing_->upload = *std::move(upload);
   }
-  committing_->upload = *std::move(upload);
+  committing_->running = true;
   StepCommit();
 }
 
 void LiveRecording::BeginCommitting() {
   Failpoint("gateway.finished");
   committing_ = Committing{
-      .source = SourceOf(partial_->id(), partial_->begun().extension),
+      .source = SourceOfPartial(),
       .finished = *partial_->finished(),
       .device = partial_->begun().principal,
       .metadata = partial_->begun().metadata,
-      .without_journal = partial_->has_journal() ? nullptr : partial_};
+      .without_journal = partial_->has_journal() ? nullptr : partial_,
+      .upload = std::move(early_upload_)};
   partial_ = nullptr;
   state_.reset();
   ForgetFinish();
@@ -89,6 +93,7 @@ void LiveRecording::StepCommit() {
 // The bytes of what has no journal are not durable. Where there was no room, it
 // makes some.
 void LiveRecording::OnUnsynced(const absl::Status& why) {
+  committing_->running = false;
   committing_->upload = nullptr;
   if (absl::IsResourceExhausted(why)) return OnUnkept(absl::OkStatus(), why);
   LoseTransfer(why);
@@ -96,14 +101,26 @@ void LiveRecording::OnUnsynced(const absl::Status& why) {
 
 void LiveRecording::OnCommitStep(const CommitStep& step) {
   const auto& [stored, kept] = step;
-  if (stored.ok() && !*stored) return StepCommit();
-  committing_->upload = nullptr;
+  if (stored.ok() && !*stored) return AwaitStore();
+  committing_->running = false;
+  // One that is away goes on where it was.
+  if (!absl::IsUnavailable(stored.status())) committing_->upload = nullptr;
   if (!kept.ok()) return OnUnkept(stored.status(), kept);
   if (!stored.ok()) committing_->without_journal = nullptr;
   if (absl::IsAlreadyExists(stored.status())) return OnConflict();
   committing_->doubtful = absl::IsDataLoss(stored.status());
   if (!stored.ok()) return RetryCommit(stored.status());
   OnStored(**stored);
+}
+
+void LiveRecording::AwaitStore() {
+  if (house_->store.keeps_spool_file()) return StepCommit();
+  // Not on the store's own thread: what follows may ask it.
+  committing_->upload->WhenReady([self = shared_from_this()] {
+    self->Post([self = self.get()] {
+      if (self->committing_ && self->committing_->running) self->StepCommit();
+    });
+  });
 }
 
 // Makes durable what the store did not take at once: it stays here for longer
@@ -229,6 +246,13 @@ void LiveRecording::RetryLater() {
   });
 }
 
+void LiveRecording::StoreIsBack() {
+  Post([this] {
+    if (retry_set_ && !draining_) TryAgain();
+    ++leaves_;
+  });
+}
+
 void LiveRecording::TryAgain() {
   if (committing_) return Commit();
   if (stating_) return StateAgain();
@@ -302,7 +326,8 @@ void LiveRecording::AnswerFromStore(const Finish& finish) {
   // What we remember may be older than what somebody did to the store.
   const absl::StatusOr<std::vector<Bundle>> found = house_->store.Find(name_);
   if (!found.ok()) return StoreNotReadable(found.status());
-  if (found->empty() || found->front() != in_store_->bundle) {
+  if (std::find(found->begin(), found->end(), in_store_->bundle) ==
+      found->end()) {
     return StoreNotReadable(absl::DataLossError("it is no longer there"));
   }
   finish_ = finish;

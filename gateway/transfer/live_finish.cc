@@ -16,12 +16,21 @@ StreamEnd StreamEnd::OtherBytesStored(const std::optional<Digest>& stored) {
           .reason = EndReason::kOtherBytesStored,
           .stored_sha256 = stored};
 }
+
 StoreSource LiveRecording::SourceOf(const TransferId& id,
-                                    const std::string& extension) const {
+                                    const std::string& extension, int priority,
+                                    absl::Time since) const {
   return {.name = name_,
           .transfer_id = id,
           .path = house_->spool.BytesPath(id),
-          .extension = extension};
+          .extension = extension,
+          .urgency = priority,
+          .since = since};
+}
+
+StoreSource LiveRecording::SourceOfPartial() const {
+  const Begun& begun = partial_->begun();
+  return SourceOf(partial_->id(), begun.extension, begun.priority, begun.at);
 }
 
 void LiveRecording::ForgetFinish() {
@@ -111,12 +120,14 @@ void LiveRecording::ContinueFinish() {
 void LiveRecording::RecordFinished() {
   const absl::Status recorded = partial_->RecordFinished(
       {.size = finish_->size, .sha256 = finish_->sha256},
-      house_->store.TargetOf(
-          SourceOf(partial_->id(), partial_->begun().extension)));
+      house_->store.TargetOf(SourceOfPartial()));
   if (!recorded.ok()) return OnSpoolError(recorded);
   // What is finished before anything was acknowledged needs no journal: it has
   // a durable name in the store before anybody hears of it.
-  if (!partial_->has_journal() && !sync_running_) return CommitAtOnce();
+  if (!partial_->has_journal() && !sync_running_ &&
+      house_->store.keeps_spool_file()) {
+    return CommitAtOnce();
+  }
   if (sync_running_) {
     // That one may have begun before the record was written.
     finish_sync_ = FinishSync::kWanted;
@@ -143,14 +154,18 @@ void LiveRecording::GoBackTo(uint64_t offset) {
                {"transfer_id", partial_->id().ToString()},
                {"offset", offset}});
   ForgetFinish();
-  // What is stored may be this very file, and is not cut whatever it holds.
-  const absl::StatusOr<std::vector<Bundle>> stored = house_->store.Find(name_);
-  if (!stored.ok()) {
-    return End({.status = absl::UnavailableError(
-                    "the gateway's storage does not answer")});
-  }
-  if (!stored->empty()) {
-    return LoseTransfer(absl::DataLossError("damaged, and perhaps stored"));
+  early_upload_ = nullptr;  // it may have carried the damage away
+  if (house_->store.keeps_spool_file()) {
+    // What is stored may be this very file, and is not cut whatever it holds.
+    const absl::StatusOr<std::vector<Bundle>> stored =
+        house_->store.Find(name_);
+    if (!stored.ok()) {
+      return End({.status = absl::UnavailableError(
+                      "the gateway's storage does not answer")});
+    }
+    if (!stored->empty()) {
+      return LoseTransfer(absl::DataLossError("damaged, and perhaps stored"));
+    }
   }
   const absl::Status cut = partial_->CutTo(offset);
   // Half cut: journal and bytes may contradict each other.
@@ -187,6 +202,7 @@ void LiveRecording::CloseAsMismatch(const Digest& received) {
   if (!synced.ok()) return LoseTransfer(synced);
   house_->spool.CloseMismatched(name_, id);
   partial_ = nullptr;
+  early_upload_ = nullptr;
   state_.reset();
   ForgetFinish();
   End({.status = absl::DataLossError(

@@ -231,9 +231,12 @@ void LiveRecording::OpenTransfer(const Begin& begin,
     End({.status =
              absl::UnavailableError("the gateway's storage does not answer")});
   };
-  if (const absl::Status loaded = EnsureLoaded(); !loaded.ok()) {
-    return refuse(loaded);
-  }
+  const absl::Status loaded = EnsureLoaded();
+  // A store far away that does not answer now keeps nobody from bringing: what
+  // is stored already shows when this is committed.
+  const bool goes_on =
+      absl::IsUnavailable(loaded) && !house_->store.keeps_spool_file();
+  if (!loaded.ok() && !goes_on) return refuse(loaded);
   const bool is_new = !HasTransfer();
   if (is_new && house_->spool.Mismatches(name_) >= limits::kMismatchesMax) {
     return End({.status = absl::FailedPreconditionError(
@@ -279,22 +282,27 @@ absl::Status LiveRecording::EnsureLoaded() {
   if (HasTransfer()) return absl::OkStatus();
   const std::optional<TransferId> id = house_->spool.Lookup(name_);
   if (!id) return LookIntoStore();
+  if (!house_->store.keeps_spool_file()) return LoadPartial(*id);
   // If a crash came before the spool forgot a stored transfer, its bytes are
   // the stored file itself, which nobody opens for writing.
   ASSIGN_OR_RETURN(const std::vector<Bundle> stored, house_->store.Find(name_));
   if (!stored.empty()) return LoadStored(*id, stored.front());
-  absl::StatusOr<std::unique_ptr<Partial>> partial = house_->spool.Resume(*id);
+  return LoadPartial(*id);
+}
+
+absl::Status LiveRecording::LoadPartial(const TransferId& id) {
+  absl::StatusOr<std::unique_ptr<Partial>> partial = house_->spool.Resume(id);
   // It never came to its first sync and was let go of.
   if (absl::IsNotFound(partial.status())) {
-    return house_->spool.Remove(name_, *id);
+    return house_->spool.Remove(name_, id);
   }
   if (absl::IsDataLoss(partial.status())) {
     house_->Say(Severity::kAlarm,
                 "spool: transfer damaged, it begins again at 0",
                 {{"recording", name_.ToString()},
-                 {"transfer_id", id->ToString()},
+                 {"transfer_id", id.ToString()},
                  {"reason", partial.status().message()}});
-    return house_->spool.SetAside(name_, *id);
+    return house_->spool.SetAside(name_, id);
   }
   RETURN_IF_ERROR(partial.status());
   partial_ = *std::move(partial);
@@ -310,10 +318,12 @@ absl::Status LiveRecording::LoadStored(const TransferId& id,
   const absl::StatusOr<std::optional<Unstored>> left =
       house_->spool.ReadFinished(id);
   if (left.ok() && *left) {
-    committing_ = Committing{.source = SourceOf(id, (*left)->extension),
-                             .finished = (*left)->finished,
-                             .device = (*left)->principal,
-                             .metadata = (*left)->metadata};
+    committing_ =
+        Committing{.source = SourceOf(id, (*left)->extension, (*left)->priority,
+                                      (*left)->since),
+                   .finished = (*left)->finished,
+                   .device = (*left)->principal,
+                   .metadata = (*left)->metadata};
     Post([this] {
       if (committing_) Commit();
     });
@@ -427,6 +437,7 @@ void LiveRecording::OnDetach(const std::shared_ptr<Stream>& stream) {
   if (state_->received() > 0 || finish_ || sync_running_) return;
   const absl::Status removed = house_->spool.Remove(name_, partial_->id());
   partial_ = nullptr;
+  early_upload_ = nullptr;
   state_.reset();
   if (!removed.ok()) {
     house_->Say(

@@ -45,6 +45,8 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // After a restart: the log says that it was stored, and its bundle may lack
   // what proves it.
   void LayStated();
+  // A store that was away is back: what waits for it is tried now.
+  void StoreIsBack();
   // After a restart: this transfer was finished and is to be stored.
   void StoreLeftover(const Unstored& unstored);
   // Makes durable, acknowledges, ends the stream; `done` once all is quiet.
@@ -78,8 +80,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
     // Only its bytes are durable yet: a small recording goes into the store
     // without a journal, as long as that takes it at once.
     std::shared_ptr<Partial> without_journal = {};
-    // While the store is at work, beside the strand.
+    // On its way into the store, perhaps since before it was finished.
     std::shared_ptr<StoreUpload> upload = {};
+    bool running = false;  // the store is at work, beside the strand
     // The store got other bytes than we meant to give: ours are read again.
     bool doubtful = false;
   };
@@ -114,6 +117,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void ForgetNewest(const std::shared_ptr<Stream>& stream);
   absl::Status EnsureLoaded();
   absl::Status LoadStored(const TransferId& id, const Bundle& stored);
+  absl::Status LoadPartial(const TransferId& id);
   bool HasTransfer() const;
   void NoteTakeover(const Principal& by);
   void OpenTransfer(const Begin& begin, const Principal& principal);
@@ -131,6 +135,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void SyncSoon();
   void StartSync();
   void OnSynced(const absl::Status& status);
+  void OfferToStore();
   void SyncNext();
   void OnSpoolError(const absl::Status& status);
   void LoseTransfer(const absl::Status& why);
@@ -152,8 +157,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void CloseAsMismatch(const Digest& received);
   void RecordFinished();
   void FinishFromSpool();
-  StoreSource SourceOf(const TransferId& id,
-                       const std::string& extension) const;
+  StoreSource SourceOf(const TransferId& id, const std::string& extension,
+                       int priority, absl::Time since) const;
+  StoreSource SourceOfPartial() const;
 
   // live_commit.cc: from there to Stored
   void Commit();
@@ -161,6 +167,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void BeginCommitting();
   void StepCommit();
   void OnCommitStep(const CommitStep& step);
+  void AwaitStore();
   static absl::Status KeepInSpool(Partial* unkept);
   void OnUnsynced(const absl::Status& why);
   void OnUnkept(const absl::Status& stored, const absl::Status& kept);
@@ -205,6 +212,8 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // Shared with a Sync that runs beside the strand.
   std::shared_ptr<Partial> partial_;
   std::optional<TransferState> state_;  // exactly while partial_ is there
+  // Carries what of partial_ is durable to a store far away.
+  std::shared_ptr<StoreUpload> early_upload_;
   std::optional<InStore> in_store_;
   std::optional<StoreReading> store_reading_;
 

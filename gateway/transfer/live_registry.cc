@@ -54,6 +54,11 @@ std::vector<std::shared_ptr<LiveRecording>> LiveRegistry::All() const {
   return all;
 }
 
+bool LiveRegistry::Has(const RecordingName& name) const {
+  MutexLock lock(mutex_);
+  return live_.find(name) != live_.end();
+}
+
 void LiveRegistry::Clear() {
   std::map<RecordingName, Entry> let_go;
   MutexLock lock(mutex_);

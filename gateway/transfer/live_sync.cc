@@ -86,6 +86,7 @@ void LiveRecording::OnSynced(const absl::Status& status) {
   partial_->EndSync(sync_offset_);
   state_->Synced(sync_offset_);
   if (finish_sync_ == FinishSync::kRunning) return Commit();
+  OfferToStore();
   if (finish_sync_ == FinishSync::kNone && current_ != nullptr) {
     current_->inside_->Send(
         Ack{.durable_offset = state_->durable(),
@@ -97,6 +98,18 @@ void LiveRecording::OnSynced(const absl::Status& status) {
     }
   }
   SyncNext();
+}
+
+// A store far away carries it while it arrives.
+void LiveRecording::OfferToStore() {
+  if (house_->store.keeps_spool_file()) return;
+  if (early_upload_ == nullptr) {
+    absl::StatusOr<std::unique_ptr<StoreUpload>> upload =
+        house_->store.Open(SourceOfPartial());
+    if (!upload.ok()) return;  // the commit says so
+    early_upload_ = *std::move(upload);
+  }
+  early_upload_->Offer(state_->durable());
 }
 
 // The transfer stays as it is and the device tries again; what is lost is lost.
@@ -134,6 +147,7 @@ void LiveRecording::LoseTransfer(const absl::Status& why) {
                {"reason", why.message()},
                {"renamed", aside.ok() ? "yes" : aside.message()}});
   partial_ = nullptr;
+  early_upload_ = nullptr;
   committing_.reset();
   state_.reset();
   ForgetFinish();
@@ -170,7 +184,7 @@ void LiveRecording::ReadStep() {
 
 void LiveRecording::UpdateBusy() {
   const bool waits_for_store =
-      committing_ && retry_set_ && committing_->upload == nullptr;
+      committing_ && retry_set_ && !committing_->running;
   const bool at_work = sync_running_ || reading_step_posted_ ||
                        store_reading_ || (stating_ && stating_->running) ||
                        (finish_ && partial_ != nullptr) ||
