@@ -29,7 +29,7 @@ constexpr char kUploadWithFailpoints[] = "tests/e2e/upload_with_failpoints";
 constexpr char kConfig[] = R"(
 listen: "127.0.0.1:PORT"
 spool_directory: "DIR/spool"
-store { file { root: "DIR/store" } }
+store { STORE }
 tls {
   certificate_chain_file: "CERT"
   private_key_file: "KEY"
@@ -63,23 +63,34 @@ std::string Runfile(absl::string_view path) {
 
 }  // namespace
 
-House::House(absl::string_view settings) {
+House::House(absl::string_view settings, absl::string_view store)
+    : House(TestPki(), settings, store) {}
+
+House::House(const TestPki& pki, absl::string_view settings,
+             absl::string_view store)
+    : pki_(pki) {
+  static int houses = 0;
+  const int number = ++houses;
   std::string made = absl::StrCat(testing::TempDir(), "/house-XXXXXX");
   if (mkdtemp(made.data()) == nullptr) std::abort();
   directory_ = made;
-  dock_ = pki_.Issue("dock d1 --station s1");
+  dock_ = pki_.Issue(absl::StrCat("dock d1 --station s1 --file dock-", number));
   const std::string gateway =
-      pki_.Issue("gateway gw1 --dns localhost --ip 127.0.0.1");
-  const std::string pki = fs::path(pki_.Path("root.pem")).parent_path();
+      pki_.Issue(absl::StrCat("gateway gw1 --dns localhost --ip 127.0.0.1 "
+                              "--file gateway-",
+                              number));
+  const std::string where = fs::path(pki_.Path("root.pem")).parent_path();
   const auto fill = [&](absl::string_view text) {
     return absl::StrReplaceAll(text, {{"DIR", directory_},
                                       {"CERT", gateway},
                                       {"KEY", TestPki::KeyOf(gateway)},
-                                      {"PKI", pki}});
+                                      {"PKI", where}});
   };
   WriteTestFile(Path("roster.textproto"), fill(kRoster));
-  WriteTestFile(Path("gateway.textproto.in"),
-                absl::StrCat(fill(kConfig), settings, "\n"));
+  WriteTestFile(
+      Path("gateway.textproto.in"),
+      absl::StrCat(fill(absl::StrReplaceAll(kConfig, {{"STORE", store}})),
+                   settings, "\n"));
   WriteTestFile(Path("gateway.textproto"),
                 absl::StrReplaceAll(Slurp(Path("gateway.textproto.in")),
                                     {{"PORT", "0"}}));

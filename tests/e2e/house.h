@@ -18,8 +18,12 @@ namespace schleuse {
 class House {
  public:
   // Everything but the processes: the gateway is initialized, not started.
-  // `settings` stand in its configuration.
-  explicit House(absl::string_view settings = "");
+  // `settings` stand in its configuration, `store` in its store { }.
+  explicit House(absl::string_view settings = "",
+                 absl::string_view store = "file { root: \"DIR/store\" }");
+  // In a PKI that others share.
+  House(const TestPki& pki, absl::string_view settings,
+        absl::string_view store);
 
   // Puts `to` in the place of `from` in the gateway's configuration, for its
   // next start.
