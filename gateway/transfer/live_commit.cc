@@ -221,6 +221,10 @@ void LiveRecording::OnConflict() {
                 CustodyLog::Importance::kMust);
   committing_.reset();
   const absl::Status found = LookIntoStore();
+  // Another gateway's, which we do not answer for.
+  if (found.ok() && !in_store_ && current_asked_) {
+    return End(StreamEnd::OtherBytesStored(std::nullopt));
+  }
   if (!found.ok() || !in_store_) {
     return End({.status = absl::UnavailableError(
                     "the gateway's storage does not answer")});

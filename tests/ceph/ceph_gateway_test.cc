@@ -1,13 +1,19 @@
 // The whole house before a real Ceph: what devices bring arrives in it,
 // whatever is killed or goes away meanwhile.
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "certs/test_pki.h"
 #include "gmock/gmock.h"
@@ -123,6 +129,185 @@ TEST_F(CephGatewayTest, BringsRecordingsOfAllSizesIntoTheBucket) {
   const auto again = house->StartUpload(kCamera, {small});
   EXPECT_TRUE(Succeeds(*again)) << house->Output();
   EXPECT_EQ(CheckStored("small.mp4", small), "");
+  EXPECT_EQ(house->RunVerify(absl::StrCat("log ", house->Path("custody"))).code,
+            0);
+}
+
+// A device brings, leaves, and comes back for its receipt; others go on
+// bringing while the store is away, and nobody has to help afterwards.
+TEST_F(CephGatewayTest, AnOutageOfTheStoreLosesNothingAndDrainsByItself) {
+  const char* const asked = std::getenv("SCHLEUSE_OUTAGE_SECONDS");
+  const absl::Duration outage = absl::Seconds(asked ? std::atoi(asked) : 60);
+  constexpr int kDevices = 3, kEach = 12;
+  const auto house = NewHouse();
+  const auto gateway = house->StartGateway();
+  ASSERT_NE(gateway, nullptr);
+  const auto bring = [&](int device) {
+    std::vector<std::string> files;
+    for (int i = 0; i < kEach; ++i) {
+      files.push_back(house->MakeFile(absl::StrCat(device, "-", i, ".mp4"),
+                                      i % 4 == 0 ? 9 << 20 : 300'000));
+    }
+    return files;
+  };
+  std::vector<std::string> all;
+  std::vector<std::unique_ptr<Process>> uploads;
+  const auto start = [&](int device) {
+    const std::vector<std::string> files = bring(device);
+    all.insert(all.end(), files.begin(), files.end());
+    uploads.push_back(house->StartUpload(kCamera, files));
+  };
+  start(0);
+  ceph_->PutDown("rgw");
+  const absl::Time until = absl::Now() + outage;
+  for (int device = 1; device < kDevices; ++device) start(device);
+  // One gives up waiting: what it brought is finished without it.
+  const std::string left = house->MakeFile("left.mp4", 400'000);
+  {
+    const auto leaving =
+        house->StartUpload(kCamera, {left, "--retry-for", "3s"});
+    const auto ended = leaving->Wait(kPatience);
+    EXPECT_TRUE(ended && ended->exited && ended->code != 0);
+    all.push_back(left);
+  }
+  absl::SleepFor(until - absl::Now());
+  EXPECT_THAT(house->Output(), HasSubstr("the store is away"));
+  for (const auto& upload : uploads) {
+    EXPECT_FALSE(upload->Poll()) << "a device was told that it is stored";
+  }
+  ceph_->PutUp("rgw");
+  for (const auto& upload : uploads) EXPECT_TRUE(Succeeds(*upload));
+  EXPECT_TRUE(
+      Eventually(kPatience, [&] { return house->SpoolFiles().empty(); }));
+  for (const std::string& file : all) {
+    const std::string name = file.substr(file.rfind('/') + 1);
+    EXPECT_EQ(CheckStored(name, file), "") << name;
+  }
+  // Its receipt is there for it.
+  const auto again = house->StartUpload(kCamera, {left});
+  EXPECT_TRUE(Succeeds(*again));
+  EXPECT_EQ(CheckStored("left.mp4", left), "");
+  EXPECT_EQ(house->RunVerify(absl::StrCat("log ", house->Path("custody"))).code,
+            0);
+}
+
+TEST_F(CephGatewayTest, TwoGatewaysGivenTheSameRecordingsEachStoreThem) {
+  const auto one = NewHouse(), other = NewHouse();
+  const auto gateway = one->StartGateway(), second = other->StartGateway();
+  ASSERT_TRUE(gateway != nullptr && second != nullptr);
+  std::vector<std::string> files;
+  for (int i = 0; i < 6; ++i) {
+    files.push_back(
+        one->MakeFile(absl::StrCat(i, ".mp4"), i == 0 ? 20 << 20 : 200'000));
+  }
+  const auto upload = one->StartUpload(kCamera, files);
+  const auto another = other->StartUpload(kCamera, files);
+  EXPECT_TRUE(Succeeds(*upload)) << one->Output();
+  EXPECT_TRUE(Succeeds(*another)) << other->Output();
+  for (const House* house : {one.get(), other.get()}) {
+    EXPECT_TRUE(
+        Eventually(kPatience, [&] { return house->SpoolFiles().empty(); }));
+  }
+  for (const std::string& file : files) {
+    EXPECT_EQ(CheckStored(file.substr(file.rfind('/') + 1), file, 2), "");
+  }
+}
+
+// With other bytes of another gateway under its name, a recording is stored
+// under a name of its own, and nothing is replaced.
+TEST_F(CephGatewayTest, OtherBytesOfAnotherGatewayStayAndOursLieBesideThem) {
+  const auto one = NewHouse(), other = NewHouse();
+  const auto gateway = one->StartGateway(), second = other->StartGateway();
+  ASSERT_TRUE(gateway != nullptr && second != nullptr);
+  const std::string theirs = one->MakeFile("r.mp4", 100'000);
+  const auto upload = one->StartUpload(kCamera, {theirs});
+  EXPECT_TRUE(Succeeds(*upload)) << one->Output();
+  // A new file each time, so its bytes differ.
+  (void)other->MakeFile("unused.mp4", 1);
+  const std::string ours = other->MakeFile("r.mp4", 100'000);
+  const auto another = other->StartUpload(kCamera, {ours});
+  EXPECT_TRUE(Succeeds(*another)) << other->Output();
+  EXPECT_THAT(other->Output(),
+              HasSubstr("other bytes are stored under this name"));
+  for (const House* house : {one.get(), other.get()}) {
+    EXPECT_TRUE(Eventually(kPatience, [&] {
+      return !absl::StrContains(absl::StrJoin(house->SpoolFiles(), " "),
+                                ".records ");
+    }));
+  }
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    return CheckStored("r.mp4", theirs).empty();
+  })) << CheckStored("r.mp4", theirs);
+  const std::vector<std::string> beside =
+      Keys(absl::StrCat(kCamera, "/r.mp4~"));
+  ASSERT_FALSE(beside.empty());
+  const std::string name = static_cast<std::vector<std::string>>(
+      absl::StrSplit(beside.front(), '/'))[1];
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    return CheckStored(name, ours).empty();
+  })) << CheckStored(name, ours);
+}
+
+// Gateway, radosgw and osd die at random moments.
+TEST_F(CephGatewayTest, TwoHundredTransfersSurviveWhateverIsKilled) {
+  const char* const seed_text = std::getenv("SCHLEUSE_SEED");
+  const uint64_t seed = seed_text ? std::strtoull(seed_text, nullptr, 10)
+                                  : std::random_device()();
+  SCOPED_TRACE(absl::StrCat("SCHLEUSE_SEED=", seed));
+  std::mt19937_64 random(seed);
+  constexpr int kDevices = 4, kEach = 50;
+  const auto house = NewHouse();
+  auto gateway = house->StartGateway();
+  ASSERT_NE(gateway, nullptr);
+  std::vector<std::string> all;
+  std::vector<std::unique_ptr<Process>> uploads;
+  for (int device = 0; device < kDevices; ++device) {
+    std::vector<std::string> files;
+    for (int i = 0; i < kEach; ++i) {
+      const uint64_t size =
+          i % 10 == 0 ? (9 << 20) + random() % (8 << 20) : random() % 400'000;
+      files.push_back(
+          house->MakeFile(absl::StrCat(device, "-", i, ".mp4"), size));
+    }
+    all.insert(all.end(), files.begin(), files.end());
+    uploads.push_back(house->StartUpload(kCamera, files));
+  }
+  const auto over = [&] {
+    return std::all_of(uploads.begin(), uploads.end(),
+                       [](const auto& upload) { return upload->Poll(); });
+  };
+  int kills = 0, gateways = 0;
+  const absl::Time deadline = absl::Now() + absl::Seconds(150);
+  while (!over() && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(300 + random() % 2000));
+    const uint64_t victim = random() % 4;
+    if (victim < 2) {
+      gateway->Signal(SIGKILL);
+      gateway->Wait(kPatience);
+      gateway = house->StartGateway();
+      ASSERT_NE(gateway, nullptr);
+      ++gateways;
+    } else if (kills < 5) {
+      // Each costs some seconds until it answers again.
+      ceph_->Kill(victim == 2 ? "rgw" : "osd");
+      ++kills;
+    }
+  }
+  EXPECT_GE(gateways, 3);
+  EXPECT_GE(kills, 2);
+  for (const auto& upload : uploads) EXPECT_TRUE(Succeeds(*upload));
+  EXPECT_TRUE(Eventually(kPatience, [&] {
+    return house->SpoolFiles().empty();
+  })) << absl::StrJoin(house->SpoolFiles(), " ");
+  int wrong = 0;
+  for (const std::string& file : all) {
+    const std::string name = file.substr(file.rfind('/') + 1);
+    const std::string problem = CheckStored(name, file);
+    if (!problem.empty() && ++wrong < 5)
+      ADD_FAILURE() << name << ": " << problem;
+  }
+  EXPECT_EQ(wrong, 0);
+  EXPECT_THAT(Uploads(), Not(HasSubstr("<UploadId>")));
   EXPECT_EQ(house->RunVerify(absl::StrCat("log ", house->Path("custody"))).code,
             0);
 }
