@@ -15,6 +15,9 @@
 namespace schleuse::client {
 namespace {
 
+// Each has its file open, and asks again by itself.
+constexpr int kParkedMax = 256;
+
 // For the metadata; a gateway refuses a name that is no text.
 std::string OriginalName(absl::string_view file) {
   const absl::string_view name = BaseName(file);
@@ -44,6 +47,9 @@ class Runner::Job final : public UploadObserver,
 
   void OnProgress(const Progress& progress) override {
     runner_.board_.Progressed(index_, progress);
+    const bool waits =
+        progress.awaits_store && progress.state == UploadState::kWaiting;
+    if (waits && !parked_) parked_ = runner_.Park(lane_);
   }
   void OnDone(const UploadResult& result) override {
     UploadResult told = result;
@@ -56,7 +62,7 @@ class Runner::Job final : public UploadObserver,
       self->upload_ = nullptr;
       self->link_ = nullptr;
       self->source_ = nullptr;
-      self->runner_.JobOver(self->index_, self->lane_);
+      self->runner_.JobOver(self->index_, self->lane_, self->parked_);
     });
   }
 
@@ -101,6 +107,7 @@ class Runner::Job final : public UploadObserver,
   Runner& runner_;
   const size_t index_;
   const int lane_;
+  bool parked_ = false;
   Strand strand_;
   std::unique_ptr<FileSource> source_;
   std::unique_ptr<GrpcLink> link_;
@@ -135,7 +142,7 @@ void Runner::FillLane(int lane) {
   {
     MutexLock lock(mutex_);
     if (stopping_ || next_ == arguments_.recordings.size()) {
-      all_over = --lanes_ == 0;
+      all_over = --lanes_ == 0 && parked_ == 0;
     } else {
       const size_t index = next_++;
       job = std::make_shared<Job>(*this, index, lane);
@@ -146,12 +153,25 @@ void Runner::FillLane(int lane) {
   if (all_over) on_all_over_();
 }
 
-void Runner::JobOver(size_t index, int lane) {
+bool Runner::Park(int lane) {
+  {
+    MutexLock lock(mutex_);
+    if (parked_ >= kParkedMax) return false;
+    ++parked_;
+  }
+  FillLane(lane);
+  return true;
+}
+
+void Runner::JobOver(size_t index, int lane, bool parked) {
+  bool all_over = false;
   {
     MutexLock lock(mutex_);
     jobs_.erase(index);
+    if (parked) all_over = --parked_ == 0 && lanes_ == 0;
   }
-  FillLane(lane);
+  if (!parked) FillLane(lane);
+  if (all_over) on_all_over_();
 }
 
 void Runner::Stop() {

@@ -39,7 +39,10 @@ class Runner {
 
   // Gives the lane its next recording, or none.
   void FillLane(int lane);
-  void JobOver(size_t index, int lane);
+  // A recording that is received and only waits for the gateway's store makes
+  // room for the next one; false: too many do so already.
+  bool Park(int lane);
+  void JobOver(size_t index, int lane, bool parked);
 
   const Arguments& arguments_;
   Disk& disk_;
@@ -52,7 +55,8 @@ class Runner {
 
   Mutex mutex_;
   size_t next_ ABSL_GUARDED_BY(mutex_) = 0;
-  int lanes_ ABSL_GUARDED_BY(mutex_) = 0;  // that have work
+  int lanes_ ABSL_GUARDED_BY(mutex_) = 0;   // that have work
+  int parked_ ABSL_GUARDED_BY(mutex_) = 0;  // jobs that have no lane any more
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   // Shared with the tasks on the jobs' strands.
   std::map<size_t, std::shared_ptr<Job>> jobs_ ABSL_GUARDED_BY(mutex_);

@@ -391,6 +391,38 @@ TEST(UploadMainTest, ASignalEndsItInOrderWith3) {
                                  HasSubstr("\"not_stored\":2")));
 }
 
+// While its store was away a gateway held one recording of each lane, and the
+// dock brought it no other.
+TEST(UploadMainTest, WhatWaitsForTheStoreKeptOthersFromBeingBrought) {
+  FakeGateway gateway(ServerCredentials());
+  gateway.SetScript([&gateway](grpc::ServerContext&, ServerStream& stream) {
+    wire::UploadRequest request;
+    stream.Read(&request);
+    if (request.begin().recording_id() == "second.mp4") {
+      gateway.SetScript(nullptr);  // the store is back
+      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "once more");
+    }
+    wire::UploadReply reply;
+    reply.mutable_ready()->set_transfer_id(std::string(32, '0'));
+    reply.mutable_ready()->set_chunk_bytes_max(1 << 20);
+    reply.mutable_ready()->set_credit_bytes(1 << 20);
+    stream.Write(reply);
+    while (stream.Read(&request) && !request.has_finish()) {
+    }
+    reply.mutable_pause()->set_retry_after_millis(50);
+    reply.mutable_pause()->set_reason(wire::Pause::STORE_AWAY);
+    stream.Write(reply);
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "away");
+  });
+  const Outcome outcome = RunProgram(
+      To(gateway.address(),
+         {"--parallel", "1", "--retry-for", "10s", "--backoff-max", "50ms",
+          File("first.mp4", "one"), File("second.mp4", "two")}));
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_EQ(gateway.Stored("cam-1/first.mp4"), "one");
+  EXPECT_EQ(gateway.Stored("cam-1/second.mp4"), "two");
+}
+
 TEST(UploadMainTest, WhoIsNotAcceptedWasLeftToGuessWhy) {
   // A gateway of another house, whose root did not issue our certificate.
   const TestPki elsewhere;

@@ -291,6 +291,7 @@ void Upload::On(const Rewind& rewind) {
 
 void Upload::On(const Pause& pause) {
   AccountForBrokenStream();
+  progress_.awaits_store = pause.reason == Pause::Reason::kStoreAway;
   link_.Close(Link::Why::kNotNeeded);
   ErrorDetail detail;
   detail.retry_after = pause.retry_after;
@@ -706,6 +707,7 @@ void Upload::NoteProgress() {
 void Upload::Enter(Phase phase, UploadState state) {
   phase_ = phase;
   progress_.state = state;
+  if (state == UploadState::kSending) progress_.awaits_store = false;
   Report();
 }
 

@@ -70,6 +70,9 @@ struct Progress {
   std::string reason;  // in kWaiting: why, for a person
   // In kWaiting: when it tries again. Far from exact: a person's clue.
   absl::Time wait_until = absl::InfinitePast();
+  // The gateway holds all of it durably, and waits for its store: nothing is left
+  // to do here but to ask again.
+  bool awaits_store = false;
   uint64_t size = 0;
   // Up to where the recording was sent on the present stream or, without one,
   // is known to be at the gateway.
