@@ -24,6 +24,7 @@
 #include "gateway/custody/custody_log.h"
 #include "gateway/custody/keys.h"
 #include "gateway/spool/spool.h"
+#include "gateway/store/fake_store.h"
 #include "gateway/store/file_store.h"
 #include "gateway/transfer/intake.h"
 #include "gtest/gtest.h"
@@ -222,6 +223,8 @@ class TestHouse {
     return {.spool_reserve_bytes = 0, .ack_every_bytes = 8 * 1024};
   }
 
+  // From the next start on its store is far away: on `server`.
+  void StoreFarAway() { is_far_away_ = true; }
   // From the next start on it gives receipts.
   void KeepLog() {
     EXPECT_OK(MakeDirectories(disk, kCustodyDirectory));
@@ -402,6 +405,7 @@ class TestHouse {
   }
   void FailNoMore() { disk.SetFault(nullptr); }
 
+  FakeStoreServer server;
   FakeDisk disk;
   FakeExecutor executor;
   SeededRandom random{7};
@@ -430,9 +434,11 @@ class TestHouse {
         : custody(std::move(log)),
           spool(house.disk, kSpoolDirectory, house.random),
           store(house.disk, house.store_options_, house.store_opens),
-          intake(spool, store, *house.roster_, house.executor, house.waiters_,
-                 house.executor, house.random,
-                 WithLog(house.intake_options_, custody.get())) {}
+          far_store(house.disk, house.server),
+          intake(spool,
+                 house.is_far_away_ ? static_cast<Store&>(far_store) : store,
+                 *house.roster_, house.executor, house.waiters_, house.executor,
+                 house.random, WithLog(house.intake_options_, custody.get())) {}
     static IntakeOptions WithLog(IntakeOptions options, CustodyLog* log) {
       options.custody = log;
       return options;
@@ -440,12 +446,14 @@ class TestHouse {
     std::unique_ptr<CustodyLog> custody;
     Spool spool;
     HouseStore store;
+    FakeStore far_store;
     Intake intake;
   };
 
   Waiters waiters_{*this};
   IntakeOptions intake_options_;
   FileStoreOptions store_options_;
+  bool is_far_away_ = false;
   std::unique_ptr<RosterSource> roster_;
   std::unique_ptr<CustodyKeys> keys_;
   std::unique_ptr<Process> process_;
