@@ -140,7 +140,7 @@ class Reader {
     StorePlace::Objects objects = {
         .at = {.endpoint = {}, .bucket = s3.bucket(), .region = s3.region()},
         .credentials_file =
-            ReadPath("store.s3.credentials_file", s3.credentials_file()),
+            ReadFileName("store.s3.credentials_file", s3.credentials_file()),
         .options = {.part_bytes = s3.part_bytes(),
                     .connections = static_cast<int>(s3.connections())}};
     if (s3.endpoint().empty()) {

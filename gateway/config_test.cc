@@ -119,6 +119,71 @@ drain_seconds: 600
   EXPECT_EQ(config.drain, absl::Minutes(10));
 }
 
+// kLeast, its store in a bucket; `more` stands there beside what must.
+std::string InABucket(absl::string_view more = "",
+                      absl::string_view endpoint = "https://10.20.0.5:443") {
+  return absl::StrReplaceAll(
+      kLeast,
+      {{"file { root: \"/srv/store\" }",
+        absl::StrCat("s3 { endpoint: \"", endpoint,
+                     "\" bucket: \"footage\" credentials_file: \"crl-1.pem\" ",
+                     more, " }")},
+       {"roster_file:",
+        "egress { allow: \"10.20.0.0/24:443\" } roster_file:"}});
+}
+
+TEST(ConfigTest, ReadsAStoreOfObjects) {
+  ASSERT_OK_AND_ASSIGN(const Config config, Load(InABucket()));
+  EXPECT_FALSE(config.store.files);
+  ASSERT_TRUE(config.store.objects);
+  const StorePlace::Objects& objects = *config.store.objects;
+  EXPECT_EQ(objects.at.endpoint.Origin(), "https://10.20.0.5:443");
+  EXPECT_EQ(objects.at.bucket, "footage");
+  EXPECT_EQ(objects.at.region, "us-east-1");
+  EXPECT_EQ(objects.credentials_file, "/etc/crl-1.pem");
+  EXPECT_EQ(objects.options.part_bytes, uint64_t{8} << 20);
+  EXPECT_EQ(objects.options.connections, 8);
+  EXPECT_FALSE(objects.options.lock);
+  ASSERT_OK_AND_ASSIGN(
+      const Config locked,
+      Load(InABucket("part_bytes: 16777216 connections: 4 region: \"bw\" "
+                     "object_lock { mode: \"COMPLIANCE\" days: 30 }")));
+  EXPECT_EQ(locked.store.objects->options.part_bytes, uint64_t{16} << 20);
+  EXPECT_EQ(locked.store.objects->options.connections, 4);
+  EXPECT_EQ(locked.store.objects->options.lock->mode, "COMPLIANCE");
+  EXPECT_EQ(locked.store.objects->options.lock->span, absl::Hours(24 * 30));
+}
+
+TEST(ConfigTest, StoreOfObjectsThatCannotBe) {
+  const auto mistake = [](const std::string& text) {
+    return MistakesIn(text).front();
+  };
+  EXPECT_THAT(mistake(InABucket("", "http://10.20.0.5")),
+              HasSubstr("store.s3.endpoint"));
+  EXPECT_THAT(mistake(InABucket("", "https://10.21.0.5")),
+              HasSubstr("store.s3.endpoint: is not on egress.allow"));
+  EXPECT_THAT(mistake(InABucket("region: \"a b\"")),
+              HasSubstr("store.s3.region"));
+  EXPECT_THAT(mistake(InABucket("part_bytes: 5000000")),
+              HasSubstr("store.s3.part_bytes"));
+  EXPECT_THAT(mistake(InABucket("connections: 65")),
+              HasSubstr("store.s3.connections"));
+  EXPECT_THAT(mistake(InABucket("object_lock { mode: \"FOREVER\" days: 1 }")),
+              HasSubstr("store.s3.object_lock.mode"));
+  EXPECT_THAT(mistake(InABucket("object_lock { mode: \"COMPLIANCE\" }")),
+              HasSubstr("store.s3.object_lock.days"));
+  EXPECT_THAT(
+      mistake(absl::StrReplaceAll(InABucket(), {{"footage", "Foot_age"}})),
+      HasSubstr("store.s3.bucket"));
+  EXPECT_THAT(
+      mistake(absl::StrReplaceAll(InABucket(), {{"crl-1.pem", "none.key"}})),
+      HasSubstr("store.s3.credentials_file"));
+  EXPECT_THAT(
+      mistake(absl::StrReplaceAll(
+          InABucket(), {{"store { ", "store { file { root: \"/s\" } "}})),
+      HasSubstr("store: is either file or s3"));
+}
+
 TEST(ConfigTest, ListsEverythingThatIsMissing) {
   EXPECT_THAT(MistakesIn(""),
               ElementsAre(At(1, "listen: is missing"),

@@ -108,6 +108,29 @@ TEST_F(MarkersTest, InitRefusesDirectoriesThatHoldSomething) {
   EXPECT_THAT(disk_.List(kSpool), IsOkAndHolds(ElementsAre()));
 }
 
+TEST_F(MarkersTest, InitOfASpoolAloneGoesOnWithWhatItBegan) {
+  SeededRandom random(1);
+  std::vector<std::string> marked;
+  absl::Status answer = absl::UnavailableError("the bucket is away");
+  const auto init = [&] {
+    return InitSpoolMarker(disk_, kSpool, random, [&](absl::string_view id) {
+      marked.emplace_back(id);
+      return answer;
+    });
+  };
+  EXPECT_THAT(init(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(CheckSpoolMarker(disk_, kSpool),
+              Refused("schleuse-gateway init was interrupted"));
+  answer = absl::OkStatus();
+  ASSERT_OK_AND_ASSIGN(const std::string gateway, init());
+  EXPECT_THAT(marked, ElementsAre(gateway, gateway));
+  EXPECT_THAT(CheckSpoolMarker(disk_, kSpool), IsOkAndHolds(gateway));
+  EXPECT_THAT(init(), Refused("/srv/spool belongs to a gateway already"));
+  ASSERT_OK(disk_.Remove(kSpoolMarker));
+  EXPECT_THAT(CheckSpoolMarker(disk_, kSpool),
+              Refused("/srv/spool has no schleuse.marker"));
+}
+
 TEST_F(MarkersTest, InitNeedsTheParents) {
   SeededRandom random(1);
   EXPECT_THAT(InitMarkers(disk_, "/mnt/a/spool", kStore, random),
