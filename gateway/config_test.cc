@@ -381,7 +381,7 @@ TEST(ConfigTest, ListsEveryMistakeOfTheEgress) {
                               "egress { allow: 'store:443'\n"
                               "allow: '10.0.0.1/8:443'\n"
                               "hosts_file: 'hosts' }")),
-      ElementsAre(At(10, "egress.allow[0]: must be a network and a port"),
+      ElementsAre(At(10, "egress.allow[0]: must be a network"),
                   At(11, "egress.allow[1]: has bits beyond its prefix"),
                   At(12, "egress.hosts_file: must be an absolute path")));
 }

@@ -9,25 +9,25 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "base/ip_network.h"
 #include "base/socket_address.h"
 
 namespace schleuse {
 
-// A network in CIDR notation (RFC 4632, RFC 4291 2.3) and one port.
+// A network and one port in it.
 struct AllowedNetwork {
-  IpAddress network;
-  int prefix_bits;
+  IpNetwork network;
   uint16_t port;
 
   // "10.20.0.0/16:443", "[fd00:20::/32]:443"; an address alone is a network of
   // one.
-  //   InvalidArgument  it is none, or has bits beyond its prefix
+  //   InvalidArgument  it is none, or has bits beyond its prefix, or no port
   static absl::StatusOr<AllowedNetwork> Parse(absl::string_view text);
-  std::string ToString() const;
-  bool Holds(const SocketAddress& address) const;
-  // Whether all of it is out of the internet's reach: RFC 1918, RFC 6598, RFC
-  // 4193, loopback.
-  bool IsInternal() const;
+  std::string ToString() const { return NetworkPort{network, port}.ToString(); }
+  bool Holds(const SocketAddress& address) const {
+    return address.port == port && network.Holds(address.ip);
+  }
+  bool IsInternal() const { return network.IsInternal(); }
 };
 
 class AllowList {
