@@ -15,6 +15,10 @@ namespace {
 
 namespace wire = ::schleuse::statement::v1;
 
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", time, absl::UTCTimeZone());
+}
+
 void Set(wire::Transfer& out, const RecordingName& name,
          const TransferId& transfer_id, const std::string& device) {
   out.set_camera_id(name.camera_id());
@@ -131,13 +135,31 @@ bool Tell(wire::Statement& out, const EgressRefused& event) {
   return true;
 }
 
+bool Tell(wire::Statement& out, const Residency& event) {
+  wire::Residency& told = *out.mutable_residency();
+  told.set_from(TimeText(event.from));
+  told.set_to(TimeText(event.to));
+  for (const Residency::Peer& peer : event.peers) {
+    wire::Residency::Peer& one = *told.add_peers();
+    one.set_address(peer.address);
+    one.set_certificate_sha256(peer.certificate_sha256);
+    one.set_bytes_sent(peer.bytes_sent);
+    one.set_bytes_received(peer.bytes_received);
+    one.set_connections(peer.connections);
+  }
+  told.set_complete(event.complete);
+  told.set_local_store(event.local_store);
+  told.set_part(event.part);
+  told.set_parts(event.parts);
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> Write(const Frame& frame, const Event& event) {
   wire::Statement statement;
   statement.set_gateway(frame.gateway);
-  statement.set_time(absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", frame.time,
-                                      absl::UTCTimeZone()));
+  statement.set_time(TimeText(frame.time));
   statement.set_clock_synchronised(frame.clock_synchronised);
   statement.set_nonce(frame.nonce);
   const bool told = std::visit(

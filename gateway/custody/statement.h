@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -104,10 +105,31 @@ struct EgressRefused {
   uint64_t left_out;
 };
 
-using Event =
-    std::variant<LogBegun, LogClosed, LogCut, LogDeleted, GatewayStarted,
-                 GatewayStopped, Opened, TakenOver, Stored, Conflicting,
-                 Quarantined, Refused, CertificateRefused, EgressRefused>;
+// --- of connections that carried footage ---
+
+// `part`, from 1 on, of the `parts` that tell of one span.
+struct Residency {
+  struct Peer {
+    std::string address;             // "10.20.0.5:443"; or "others"
+    std::string certificate_sha256;  // hexadecimal; empty for "others"
+    uint64_t bytes_sent;
+    uint64_t bytes_received;
+    uint64_t connections;
+  };
+  // So many fit into one statement, whatever they are.
+  static constexpr size_t kPeersMax = 150;
+
+  absl::Time from, to;
+  std::vector<Peer> peers;
+  bool complete;     // else bytes and connections are at least those
+  bool local_store;  // the store is a local directory
+  uint32_t part, parts;
+};
+
+using Event = std::variant<LogBegun, LogClosed, LogCut, LogDeleted,
+                           GatewayStarted, GatewayStopped, Opened, TakenOver,
+                           Stored, Conflicting, Quarantined, Refused,
+                           CertificateRefused, EgressRefused, Residency>;
 
 // Who says it, and when.
 struct Frame {

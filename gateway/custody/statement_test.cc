@@ -1,6 +1,7 @@
 #include "gateway/custody/statement.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "base/random.h"
@@ -33,6 +34,23 @@ Stored AnyStored() {
           .metadata =
               "\x2a\x07"
               "2024-17\x38\x01"};
+}
+
+// As large as its numbers can be.
+Residency AnyResidency(size_t peers) {
+  return {.from = absl::FromUnixSeconds(1'764'115'200),
+          .to = absl::FromUnixSeconds(1'764'201'600),
+          .peers = std::vector<Residency::Peer>(
+              peers, {.address = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:"
+                                 "65535",
+                      .certificate_sha256 = Sha256::Of("der").ToHex(),
+                      .bytes_sent = ~uint64_t{0},
+                      .bytes_received = ~uint64_t{0},
+                      .connections = ~uint64_t{0}}),
+          .complete = true,
+          .local_store = false,
+          .part = 1,
+          .parts = 7};
 }
 
 TEST(StatementTest, SaysWhoWhatAndWhen) {
@@ -71,7 +89,8 @@ TEST(StatementTest, EveryEventCanBeTold) {
         Event(Quarantined{name, id, "d", 1, hash, 2, hash}),
         Event(Refused{name, "d", "why", 1}),
         Event(CertificateRefused{"d", "0f", "why", 2}),
-        Event(EgressRefused{"store", 443, "192.0.2.1:443", "why", 3})}) {
+        Event(EgressRefused{"store", 443, "192.0.2.1:443", "why", 3}),
+        Event(AnyResidency(1))}) {
     ASSERT_OK_AND_ASSIGN(const std::string bytes, Write(kFrame, event));
     EXPECT_OK(ReadBack(bytes).status()) << bytes;
     EXPECT_THAT(bytes, HasSubstr("\"nonce\":\"bm5ubm5u"));
@@ -83,6 +102,23 @@ TEST(StatementTest, TheEndOfALogNamesTheNext) {
                        Write(kFrame, LogClosed{"g/custody/2027"}));
   ASSERT_OK_AND_ASSIGN(const Read read, ReadBack(bytes));
   EXPECT_EQ(read.next_origin, "g/custody/2027");
+}
+
+TEST(StatementTest, SaysWhitherFootageWent) {
+  ASSERT_OK_AND_ASSIGN(const std::string bytes, Write(kFrame, AnyResidency(1)));
+  EXPECT_THAT(
+      bytes,
+      AllOf(HasSubstr("\"residency\":{\"from\":\"2025-11-26T00:00:00.000000Z\","
+                      "\"to\":\"2025-11-27T00:00:00.000000Z\""),
+            HasSubstr("\"address\":\"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:"
+                      "65535\",\"certificate_sha256\":\""),
+            HasSubstr("\"bytes_sent\":\"18446744073709551615\""),
+            HasSubstr("\"complete\":true"),
+            HasSubstr("\"part\":1,\"parts\":7")));
+}
+
+TEST(StatementTest, AsManyPeersAsItSaysFitIntoOne) {
+  EXPECT_OK(Write(kFrame, AnyResidency(Residency::kPeersMax)));
 }
 
 TEST(StatementTest, TooMuchOrNonsenseIsNotStated) {
