@@ -109,6 +109,13 @@ inline constexpr absl::Duration kConnectionAgeMax = absl::Hours(1);
 inline constexpr absl::Duration kPingEvery = absl::Minutes(5);
 inline constexpr absl::Duration kPingAnswerMax = absl::Minutes(10);
 
+// --- whither footage went ---------------------------------------------------
+// Peers of one day that are kept apart; a store has some ten addresses, and a
+// certificate changes now and then.
+inline constexpr size_t kFootagePeersMax = 1000;
+// Spans that wait to be stated, of a day each, or between two stops.
+inline constexpr size_t kFootageSpansMax = 100;
+
 // --- the log ---
 // Lines a second that one place writes because somebody outside gave cause: 10
 // of 400 bytes are 350 MB a day, which rotation copes with.
