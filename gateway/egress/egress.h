@@ -23,6 +23,7 @@
 #include "gateway/egress/allow_list.h"
 #include "gateway/egress/host_names.h"
 #include "gateway/egress/https_url.h"
+#include "gateway/egress/peer_book.h"
 
 namespace schleuse {
 
@@ -43,6 +44,9 @@ struct EgressOptions {
   std::vector<RevocationList> revocation_lists = {};
   // Told of each refusal, from the thread that wanted to connect.
   std::function<void(const EgressRefusal&)> on_refused = {};
+  // Where those are written down who get footage; borrowed. Null where nobody
+  // states it.
+  PeerBook* peers = nullptr;
 };
 
 // Safe to use from many threads. Outlives its clients.
@@ -71,6 +75,7 @@ class Egress {
   // What TLS asks of a server beyond its chain.
   absl::Status CheckServer(const std::vector<Certificate>& chain) const;
   const TlsIdentity& identity() const { return options_.identity; }
+  PeerBook* peers() const { return options_.peers; }
 
  private:
   Egress(const Disk& disk, EgressOptions options);

@@ -62,9 +62,12 @@ absl::string_view HttpsResponse::Header(absl::string_view name) const {
 // One request and its answer, as curl's callbacks see it.
 class HttpsClient::Exchange {
  public:
-  Exchange(const Egress& egress, const HttpsUrl& url,
-           const HttpsRequest& request, CURL* easy)
-      : egress_(egress), url_(url), request_(request), easy_(easy) {}
+  Exchange(HttpsClient& client, const HttpsRequest& request)
+      : client_(client),
+        egress_(client.egress_),
+        url_(client.url_),
+        request_(request),
+        easy_(client.easy_) {}
 
   absl::StatusOr<HttpsResponse> Run() {
     ASSIGN_OR_RETURN(const std::vector<IpAddress> ips,
@@ -201,6 +204,22 @@ class HttpsClient::Exchange {
     if (failure_.ok()) failure_ = std::move(status);
   }
 
+  // Footage is about to go over the present connection, or came from it.
+  absl::Status CountFootage(uint64_t sent, uint64_t received) {
+    PeerBook* const peers = egress_.peers();
+    if (!request_.carries_footage || peers == nullptr) return absl::OkStatus();
+    ASSIGN_OR_RETURN(const FootageConnection::Id id,
+                     ConnectionOf(easy_, client_.sockets_));
+    std::optional<FootageConnection>& last = client_.footage_;
+    FootageCounts counts = {.sent = sent, .received = received};
+    if (last && last->id == id) return peers->Count(last->peer, counts);
+    ASSIGN_OR_RETURN(FootagePeer peer, PeerOfConnection(easy_));
+    counts.connections = 1;
+    RETURN_IF_ERROR(peers->Count(peer, counts));
+    last = FootageConnection{id, std::move(peer)};
+    return absl::OkStatus();
+  }
+
   // --- what curl calls ---
 
   static curl_socket_t OpenSocket(void* self, curlsocktype, curl_sockaddr* to) {
@@ -213,6 +232,7 @@ class HttpsClient::Exchange {
           "it is not on the allow-list"));
       return CURL_SOCKET_BAD;
     }
+    ++exchange->client_.sockets_;
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
   }
 
@@ -242,6 +262,11 @@ class HttpsClient::Exchange {
     if (!read.ok() || *read == 0) {
       exchange->Fail(read.ok() ? absl::DataLossError("the body ends early")
                                : read.status());
+      return CURL_READFUNC_ABORT;
+    }
+    if (const absl::Status counted = exchange->CountFootage(*read, 0);
+        !counted.ok()) {
+      exchange->Fail(counted);
       return CURL_READFUNC_ABORT;
     }
     exchange->sent_ += *read;
@@ -285,8 +310,16 @@ class HttpsClient::Exchange {
     std::string& kept = exchange->response_.body;
     long status = 0;
     curl_easy_getinfo(exchange->easy_, CURLINFO_RESPONSE_CODE, &status);
+    const bool good = status >= 200 && status < 300;
+    if (good && !request.body) {
+      const absl::Status counted = exchange->CountFootage(0, piece.size());
+      if (!counted.ok()) {
+        exchange->Fail(counted);
+        return 0;
+      }
+    }
     // Whoever waits for bytes does not want the words of an error.
-    if (request.sink && status >= 200 && status < 300) {
+    if (good && request.sink) {
       if (const absl::Status taken = request.sink(piece); !taken.ok()) {
         exchange->Fail(taken);
         return 0;
@@ -307,6 +340,7 @@ class HttpsClient::Exchange {
     return exchange->egress_.stopping() || !exchange->failure_.ok() ? 1 : 0;
   }
 
+  HttpsClient& client_;
   const Egress& egress_;
   const HttpsUrl& url_;
   const HttpsRequest& request_;
@@ -328,7 +362,7 @@ HttpsClient::~HttpsClient() { curl_easy_cleanup(easy_); }
 absl::StatusOr<HttpsResponse> HttpsClient::Send(const HttpsRequest& request) {
   if (egress_.stopping()) return absl::CancelledError("stopping");
   if (easy_ == nullptr) return absl::InternalError("no memory");
-  return Exchange(egress_, url_, request, easy_).Run();
+  return Exchange(*this, request).Run();
 }
 
 }  // namespace schleuse

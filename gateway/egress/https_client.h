@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "gateway/egress/egress.h"
+#include "gateway/egress/footage_connection.h"
 #include "gateway/egress/https_url.h"
 
 namespace schleuse {
@@ -57,6 +58,10 @@ struct HttpsRequest {
   // Without a byte in either direction for so long it is given up.
   absl::Duration stall = absl::Seconds(30);
   absl::Duration total = absl::InfiniteDuration();
+  // `body` is footage, or where there is none what comes back: whoever is at
+  // the other end of the connection is written down before the first byte of
+  // it, and how many there were, also if the request fails.
+  bool carries_footage = false;
 };
 
 struct HttpsResponse {
@@ -85,7 +90,8 @@ class HttpsClient {
   //                     been received or not
   //   ResourceExhausted the answer is too long
   //   Cancelled         Egress was stopped
-  //   others            what `read` or `sink` said
+  //   others            what `read` or `sink` said; of footage also that its
+  //                     peer cannot be written down
   absl::StatusOr<HttpsResponse> Send(const HttpsRequest& request);
 
  private:
@@ -93,7 +99,10 @@ class HttpsClient {
 
   const Egress& egress_;
   const HttpsUrl url_;
-  void* const easy_;  // CURL*
+  void* const easy_;      // CURL*
+  uint64_t sockets_ = 0;  // that were made so far
+  // The connection that carried footage last.
+  std::optional<FootageConnection> footage_;
 };
 
 }  // namespace schleuse

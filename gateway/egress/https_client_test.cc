@@ -1,8 +1,10 @@
 #include "gateway/egress/https_client.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <future>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -11,10 +13,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/clock.h"
 #include "base/status_matchers.h"
 #include "certs/test_pki.h"
+#include "crypto/certificate.h"
 #include "crypto/tls_profile.h"
 #include "disk/posix_disk.h"
+#include "gateway/egress/peer_book.h"
 #include "gateway/egress/socket.h"
 #include "gateway/egress/test_server.h"
 #include "gmock/gmock.h"
@@ -30,6 +35,7 @@ using testing::IsEmpty;
 class HttpsClientTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
+    if (pki_ != nullptr) return;  // of another suite that is built on this
     std::signal(SIGPIPE, SIG_IGN);
     ASSERT_OK(InstallTlsProfile());
     pki_ = new TestPki;
@@ -67,10 +73,12 @@ class HttpsClientTest : public testing::Test {
         .hosts_file = hosts_,
         .identity = IdentityOf(*gateway_),
         .revocation_lists = lists_,
-        .on_refused = [this](const EgressRefusal& one) {
-          refusals_.push_back(absl::StrCat(one.host, ":", one.port, " ",
-                                           one.address, " ", one.reason));
-        }};
+        .on_refused =
+            [this](const EgressRefusal& one) {
+              refusals_.push_back(absl::StrCat(one.host, ":", one.port, " ",
+                                               one.address, " ", one.reason));
+            },
+        .peers = peers_.get()};
     auto opened = Egress::Open(disk_, std::move(options));
     EXPECT_OK(opened);
     egress_ = *std::move(opened);
@@ -89,8 +97,9 @@ class HttpsClientTest : public testing::Test {
   static const std::string* witness_;
 
   const std::string hosts_ = absl::StrCat(testing::TempDir(), "/hosts");
-  const PosixDisk disk_{};
+  PosixDisk disk_{};
   std::vector<RevocationList> lists_;
+  std::unique_ptr<PeerBook> peers_;
   std::unique_ptr<Egress> egress_;
   std::vector<std::string> refusals_;
 };
@@ -325,6 +334,140 @@ TEST_F(HttpsClientTest, AnIdentityThatDoesNotFitIsRefusedAtOnce) {
   options.identity = identity;
   EXPECT_THAT(Egress::Open(disk_, std::move(options)),
               StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
+// --- whom footage went to ----------------------------------------------------
+
+class FootageTest : public HttpsClientTest {
+ protected:
+  FootageTest() {
+    disk_.Remove(path_).IgnoreError();
+    auto book = PeerBook::Open(disk_, clock_, {.path = path_});
+    EXPECT_OK(book);
+    peers_ = *std::move(book);
+  }
+  std::map<FootagePeer, FootageCounts> Peers() {
+    EXPECT_OK(peers_->EndSpan());
+    return peers_->Ended().back().peers;
+  }
+  static FootagePeer PeerAt(uint16_t port, const std::string& certificate) {
+    return {{*IpAddress::Parse("127.0.0.1"), port},
+            Certificate::FromPem(ReadTestFile(certificate))->Fingerprint()};
+  }
+  static HttpsRequest Put(std::string footage) {
+    return {.method = "PUT",
+            .body = RequestBody::Of(std::move(footage)),
+            .carries_footage = true};
+  }
+
+  const SystemClock clock_;
+  const std::string path_ = absl::StrCat(testing::TempDir(), "/peers");
+};
+
+TEST_F(FootageTest, AddressCertificateAndBytesAreWrittenDown) {
+  const auto server = Serve(Hello);
+  HttpsClient client(Open(server->port()), Url(server->port()));
+  ASSERT_OK(client.Send(Put(std::string(1'000'000, 'x'))));
+  ASSERT_OK(client.Send(Put("more")));
+  std::string taken;
+  ASSERT_OK(client.Send({.sink =
+                             [&](absl::string_view piece) {
+                               taken.append(piece.data(), piece.size());
+                               return absl::OkStatus();
+                             },
+                         .carries_footage = true}));
+  EXPECT_EQ(taken, "hello");
+  EXPECT_EQ(server->connections(), 1);
+  EXPECT_THAT(Peers(), ElementsAre(std::pair(PeerAt(server->port(), *witness_),
+                                             FootageCounts{1'000'004, 5, 1})));
+}
+
+TEST_F(FootageTest, WhatIsNoFootageIsNot) {
+  const auto server = Serve(Hello);
+  HttpsClient client(Open(server->port()), Url(server->port()));
+  ASSERT_OK(client.Send({.method = "PUT", .body = RequestBody::Of("words")}));
+  EXPECT_THAT(Peers(), IsEmpty());
+}
+
+TEST_F(FootageTest, ThePeerLiesInTheFileBeforeFootageArrives) {
+  std::string in_file;
+  const auto server = Serve([&](TestPeer& peer) {
+    peer.ReadRequest();
+    in_file = ReadTestFile(path_);
+    peer.Answer("200 OK", "");
+  });
+  HttpsClient client(Open(server->port()), Url(server->port()));
+  ASSERT_OK(client.Send(Put("footage")));
+  EXPECT_THAT(in_file, HasSubstr(absl::StrCat(
+                           "peer 127.0.0.1:", server->port(), " ",
+                           PeerAt(0, *witness_).certificate.ToHex())));
+}
+
+TEST_F(FootageTest, WhoCannotBeWrittenDownGetsNone) {
+  peers_ = *PeerBook::Open(disk_, clock_,
+                           {.path = absl::StrCat(path_, "/nowhere/peers")});
+  std::string received;
+  const auto server =
+      Serve([&](TestPeer& peer) { received = peer.ReadRequest(); });
+  HttpsClient client(Open(server->port()), Url(server->port()));
+  EXPECT_THAT(client.Send(Put("footage")),
+              StatusIs(absl::StatusCode::kNotFound,
+                       HasSubstr("who cannot be written down")));
+  EXPECT_THAT(received, IsEmpty());
+}
+
+// What was given to the connection may have arrived.
+TEST_F(FootageTest, ARequestThatBreaksHalfwayCounts) {
+  const auto server =
+      Serve([](TestPeer& peer) { peer.ReadBeginning(1'000'000); });
+  HttpsClient client(Open(server->port()), Url(server->port()));
+  HttpsRequest request = Put("");
+  request.body = RequestBody{.bytes = 50'000'000,
+                             .read = [](uint64_t, absl::Span<char> into) {
+                               std::fill(into.begin(), into.end(), 'x');
+                               return absl::StatusOr<uint64_t>(into.size());
+                             }};
+  EXPECT_FALSE(client.Send(request).ok());
+  const auto peers = Peers();
+  ASSERT_EQ(peers.size(), 1u);
+  EXPECT_GT(peers.begin()->second.sent, 900'000u);
+  EXPECT_LT(peers.begin()->second.sent, 50'000'000u);
+}
+
+// The name moved meanwhile: it is the connection that counts, not the name.
+TEST_F(FootageTest, AKeptConnectionIsToWhomItWasMade) {
+  const auto server = Serve(Hello);
+  HttpsClient client(
+      Open(server->port(), {absl::StrCat("127.0.0.0/8:", server->port())}),
+      Url(server->port(), "store.police.example"));
+  // It was made for something else.
+  ASSERT_OK(client.Send({}));
+  Hosts("127.0.0.2 store.police.example\n");
+  ASSERT_OK(client.Send(Put("footage")));
+  ASSERT_OK(client.Send(Put("footage")));
+  EXPECT_EQ(server->connections(), 1);
+  EXPECT_THAT(Peers(), ElementsAre(std::pair(PeerAt(server->port(), *witness_),
+                                             FootageCounts{14, 0, 1})));
+}
+
+TEST_F(FootageTest, ANewCertificateAtAnOldAddressIsAnotherPeer) {
+  const std::string next = pki_->Issue("witness w-9 --ip 127.0.0.1");
+  const auto server = Serve([](TestPeer& peer) {
+    peer.ReadRequest();
+    peer.Answer("200 OK", "");
+  });
+  HttpsClient client(Open(server->port()), Url(server->port()));
+  ASSERT_OK(client.Send(Put("one")));
+  ASSERT_OK(client.Send(Put("three")));
+  server->Become(IdentityOf(next));
+  ASSERT_OK(client.Send(Put("seven")));
+  auto peers = Peers();
+  EXPECT_EQ(peers.size(), 2u);
+  EXPECT_EQ(peers[PeerAt(server->port(), next)], (FootageCounts{5, 0, 1}));
+  // What was given to a connection that turned out to be closed counts too.
+  const FootageCounts before = peers[PeerAt(server->port(), *witness_)];
+  EXPECT_GE(before.sent, 8u);
+  EXPECT_EQ(before.connections, 2u);
 }
 
 // --- what goes wrong ---------------------------------------------------------

@@ -54,6 +54,15 @@ class TestPeer {
     }
     return all;
   }
+  // The beginning of a request, at least so many bytes of it.
+  void ReadBeginning(size_t bytes) {
+    char buffer[16384];
+    for (size_t read = 0; read < bytes;) {
+      const int got = SSL_read(ssl_, buffer, sizeof buffer);
+      if (got <= 0) return;
+      read += static_cast<size_t>(got);
+    }
+  }
   void Write(absl::string_view bytes) {
     if (bytes.empty()) return;
     SSL_write(ssl_, bytes.data(), static_cast<int>(bytes.size()));
@@ -82,11 +91,7 @@ class TestServer {
   TestServer(const TlsIdentity& identity, Handler handler)
       : handler_(std::move(handler)),
         context_(SSL_CTX_new(TLS_server_method())) {
-    EXPECT_TRUE(SetUpTlsContext(context_, identity,
-                                [](const std::vector<Certificate>&) {
-                                  return absl::OkStatus();
-                                })
-                    .ok());
+    Become(identity);
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address = {};
     address.sin_family = AF_INET;
@@ -108,6 +113,15 @@ class TestServer {
     for (const int open : open_) close(open);
     close(listener_);
     SSL_CTX_free(context_);
+  }
+
+  // For connections to come; call it while none is being made.
+  void Become(const TlsIdentity& identity) {
+    EXPECT_TRUE(SetUpTlsContext(context_, identity,
+                                [](const std::vector<Certificate>&) {
+                                  return absl::OkStatus();
+                                })
+                    .ok());
   }
 
   uint16_t port() const { return port_; }
