@@ -34,6 +34,7 @@
 #include "gateway/custody/custody_log.h"
 #include "gateway/custody/keys.h"
 #include "gateway/custody_room.h"
+#include "gateway/egress/peer_book.h"
 #include "gateway/markers.h"
 #include "gateway/outside.h"
 #include "gateway/rpc/server.h"
@@ -182,6 +183,14 @@ bool ClockIsSynchronised() {
 // Whatever is on its way: nobody may be told anything any more.
 void EndAtOnce(const absl::Status&) { _exit(kExitFailed); }
 
+// Where it is kept whom footage was exchanged with, until the log has it.
+std::optional<PeerBookOptions> PeersOf(const Config& config) {
+  if (!config.custody) return std::nullopt;
+  return PeerBookOptions{
+      .path = JoinPath(config.custody->directory, "egress.peers"),
+      .local_store = true};
+}
+
 absl::StatusOr<std::unique_ptr<Outside>> OpenOutside(Disk& disk,
                                                      const Settings& settings,
                                                      const Clock& clock) {
@@ -190,7 +199,7 @@ absl::StatusOr<std::unique_ptr<Outside>> OpenOutside(Disk& disk,
                        {.certificate_chain_pem = trust.certificate_chain_pem,
                         .private_key_pem = trust.private_key_pem,
                         .root_certificates_pem = trust.root_certificates_pem},
-                       trust.revocation_lists, clock);
+                       trust.revocation_lists, clock, PeersOf(settings.config));
 }
 
 // What others hold of the log; asked before it is opened.
@@ -313,6 +322,7 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   const bool drained = Drain(intake, deadline);
   // All answers are on their way; calls that never began have none to wait for.
   server->Shutdown(std::min(deadline, clock.Now() + kAnswerGrace));
+  outside->StateLastHops();
   // Its disk need not be what took so long.
   if (custody != nullptr &&
       !CloseCustody(*custody, std::max(deadline, clock.Now() + kAnswerGrace))) {

@@ -228,11 +228,13 @@ TEST_F(GatewayTest, ItsBeginAndItsEndAreStated) {
   gateway.Signal(SIGTERM);
   EXPECT_EQ(gateway.Wait(), 0) << gateway.said();
   RunForTest(absl::StrCat("cat ", pki_.Path("custody"),
-                          "/*/tile/entries/000.p/3 >", pki_.Path("entries")));
+                          "/*/tile/entries/000.p/4 >", pki_.Path("entries")));
   const std::string entries = ReadTestFile(pki_.Path("entries"));
   EXPECT_THAT(entries, AllOf(HasSubstr("\"log_begun\""),
                              HasSubstr("\"gateway_started\":{\"version\":\"0."),
+                             HasSubstr("\"local_store\":true"),
                              HasSubstr("\"gateway_stopped\":{}")));
+  EXPECT_LT(entries.find("\"residency\""), entries.find("gateway_stopped"));
 }
 
 TEST_F(GatewayTest, ACustodyLogThatIsNotWhatItWasStopsTheStart) {

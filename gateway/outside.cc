@@ -56,9 +56,14 @@ absl::StatusOr<Checkpoint> CheckpointOf(absl::string_view receipt,
 
 absl::StatusOr<std::unique_ptr<Outside>> Outside::Open(
     Disk& disk, const EgressPlan& plan, TlsIdentity identity,
-    std::vector<RevocationList> revocation_lists, const Clock& clock) {
+    std::vector<RevocationList> revocation_lists, const Clock& clock,
+    std::optional<PeerBookOptions> peers) {
   auto outside = std::unique_ptr<Outside>(new Outside(clock));
   outside->disk_ = &disk;
+  if (peers) {
+    ASSIGN_OR_RETURN(outside->peers_,
+                     PeerBook::Open(disk, clock, *std::move(peers)));
+  }
   const EgressOptions options = {
       .allow = plan.allow,
       .hosts_file = plan.hosts_file,
@@ -67,7 +72,8 @@ absl::StatusOr<std::unique_ptr<Outside>> Outside::Open(
       .revocation_lists = std::move(revocation_lists),
       .on_refused = [self = outside.get()](const EgressRefusal& refusal) {
         self->Refused(refusal);
-      }};
+      },
+      .peers = outside->peers_.get()};
   ASSIGN_OR_RETURN(outside->egress_, Egress::Open(disk, options));
   ASSIGN_OR_RETURN(outside->store_egress_, Egress::Open(disk, options));
   return outside;
@@ -104,6 +110,9 @@ std::vector<KnownTree> Outside::Known() {
 void Outside::Start(CustodyLog& log) {
   log_ = &log;
   if (witnessing_ != nullptr) witnessing_->Start();
+  if (peers_ == nullptr) return;
+  residency_ = std::make_shared<Residency>(peers_, log, stating_);
+  residency_->Start();
 }
 
 void Outside::Stop() {
@@ -111,6 +120,11 @@ void Outside::Stop() {
   if (egress_ != nullptr) egress_->Stop();
   if (witnessing_ != nullptr) witnessing_->Stop();
   rounds_.Stop();
+  stating_.Stop();
+}
+
+void Outside::StateLastHops() {
+  if (residency_ != nullptr) residency_->Finish();
 }
 
 void Outside::Refused(const EgressRefusal& refusal) {

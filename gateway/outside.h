@@ -1,5 +1,6 @@
-// Other servers: the egress that leads to them, and the witnesses who are shown
-// the custody log. In the background alone: whatever is away there keeps no
+// Other servers: the egress that leads to them, the witnesses who are shown the
+// custody log, and what is stated of those whom footage went to. In the
+// background alone: whatever is away there keeps no
 // transfer waiting.
 #ifndef SCHLEUSE_GATEWAY_OUTSIDE_H_
 #define SCHLEUSE_GATEWAY_OUTSIDE_H_
@@ -7,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,8 +21,10 @@
 #include "disk/disk.h"
 #include "gateway/custody/custody_log.h"
 #include "gateway/custody/keys.h"
+#include "gateway/custody/residency.h"
 #include "gateway/custody/witnessing.h"
 #include "gateway/egress/egress.h"
+#include "gateway/egress/peer_book.h"
 #include "gateway/outside_config.h"
 #include "gateway/store/store.h"
 
@@ -28,11 +32,14 @@ namespace schleuse {
 
 class Outside {
  public:
-  // `disk` and `clock` are borrowed.
+  // `disk` and `clock` are borrowed. `peers`: where it is kept whom footage was
+  // exchanged with; absent where there is no log to state it in.
   //   InvalidArgument  `identity` cannot be used
+  //   others           what an earlier process left there cannot be read
   static absl::StatusOr<std::unique_ptr<Outside>> Open(
       Disk& disk, const EgressPlan& plan, TlsIdentity identity,
-      std::vector<RevocationList> revocation_lists, const Clock& clock);
+      std::vector<RevocationList> revocation_lists, const Clock& clock,
+      std::optional<PeerBookOptions> peers);
   ~Outside() { Stop(); }
   Outside(const Outside&) = delete;
   Outside& operator=(const Outside&) = delete;
@@ -50,10 +57,14 @@ class Outside {
   // have to go there.
   Egress& store_egress() { return *store_egress_; }
 
-  // From now on: refusals are stated there, and witnesses are asked.
+  // From now on: refusals and next hops are stated there, and witnesses are
+  // asked.
   void Start(CustodyLog& log);
   // Ends what is under way to witnesses, within a second or two.
   void Stop();
+  // Behind Stop, and ahead of the log's last words: states the next hops of the
+  // day so far.
+  void StateLastHops();
 
  private:
   explicit Outside(const Clock& clock) : clock_(clock) {}
@@ -64,10 +75,13 @@ class Outside {
   LogBudget statements_{1};
   std::atomic<CustodyLog*> log_ = nullptr;
   Disk* disk_ = nullptr;
+  std::shared_ptr<PeerBook> peers_;  // shared: see Residency
   std::unique_ptr<Egress> egress_;
   std::unique_ptr<Egress> store_egress_;
   std::shared_ptr<Witnessing> witnessing_;
-  ThreadPool rounds_{1};
+  std::shared_ptr<Residency> residency_;
+  ThreadPool rounds_{1};   // of witnesses, who may take long
+  ThreadPool stating_{1};  // of next hops
 };
 
 // What the newest receipt in `store` says of the log that gave it; none if
