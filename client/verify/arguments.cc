@@ -18,6 +18,8 @@ const char kVerifyHelp[] =
        schleuse-verify consistency OLD DIR --key KEYS
        schleuse-verify export DIR --out DIR [--from TIME] [--to TIME]
        schleuse-verify statements DIR --key KEYS
+       schleuse-verify residency DIR --allow NETWORK[:PORT]...
+                       [--from TIME] [--to TIME] [--key KEYS]
 
 Checks offline what a Schleuse gateway states: it needs files alone, no network
 and no gateway. It says in plain words what is proven and what is not.
@@ -32,20 +34,30 @@ Commands:
   export       writes the statements of a span of time, each with a proof that
                verifies alone, for whoever may see them
   statements   what export wrote
+  residency    whither footage went over a span of days: audits the log in DIR,
+               and holds each next hop that the gateway stated against the
+               networks that are allowed. A moment of which nothing is stated,
+               or a next hop elsewhere, makes it fail. It shows the next hop,
+               and not what the next hop did
 
 Options:
   --key KEYS        the gateway's keys, as its operator publishes them: its
                     keys.pub or another file with one verifier key a line, or
                     such a key itself. Several times for several keys; all of
-                    them must have signed. For log and export: unless given,
-                    the keys.pub in DIR, which proves less
+                    them must have signed. For log, export and residency:
+                    unless given, the keys.pub in DIR, which proves less
   --kept FILE       log: a checkpoint or receipt that was kept elsewhere, of
                     which the log must have all. Several times
   --witness KEY     bundle: a witness's verifier key. Several times
   --witnesses N     bundle: so many of them must have cosigned
+  --allow NETWORK[:PORT]
+                    residency: where next hops may be, as 10.20.0.0/16,
+                    10.20.0.5:443 or [fd00:20::/32]:443; several times. Without
+                    it, only a store in the gateway itself may be
   --from TIME, --to TIME
-                    export: from the first on and before the second, as
-                    2026-11-26 or 2026-11-26T18:00:00+01:00; UTC without zone
+                    export, residency: from the first on and before the second,
+                    as 2026-11-26 or 2026-11-26T18:00:00+01:00; UTC without
+                    zone. Residency without them: all that is stated
   --out DIR         export: where to; a new or empty directory
   --json            one JSON object a line on standard output
   --help            this text
@@ -59,6 +71,8 @@ Exit codes:
 Examples:
   schleuse-verify bundle store/bwc-0815/20260501-1230.mp4 --key keys.pub
   schleuse-verify log custody --key keys.pub --kept receipt.tlog-proof
+  schleuse-verify residency custody --key keys.pub --allow 10.20.0.0/24:443 \
+      --from 2026-11-01 --to 2026-12-01
 )";
 
 namespace {
@@ -102,6 +116,13 @@ const std::map<std::string, CommandWord>& Commands() {
         false}},
       {"statements",
        {Command::kStatements, 1, 1, "one directory", {"key"}, true}},
+      {"residency",
+       {Command::kResidency,
+        1,
+        1,
+        "one directory",
+        {"key", "allow", "from", "to"},
+        false}},
   };
   return commands;
 }
@@ -125,6 +146,10 @@ absl::Status Take(const std::string& flag, const std::string& value,
     arguments.witnesses.push_back(value);
   } else if (flag == "kept") {
     arguments.kept.push_back(value);
+  } else if (flag == "allow") {
+    absl::StatusOr<NetworkPort> network = NetworkPort::Parse(value);
+    if (!network.ok()) return Bad(flag, network.status().message());
+    arguments.allow.push_back(*std::move(network));
   } else if (flag == "out") {
     arguments.out = value;
   } else if (flag == "from") {
@@ -169,7 +194,7 @@ absl::Status CheckComplete(const std::string& word, const CommandWord& command,
 absl::StatusOr<VerifyArguments> ParseVerifyArguments(
     const std::vector<std::string>& words) {
   static const std::set<std::string>& flags = *new std::set<std::string>{
-      "key", "witness", "witnesses", "kept", "out", "from", "to"};
+      "key", "witness", "witnesses", "kept", "allow", "out", "from", "to"};
   VerifyArguments arguments;
   std::set<std::string> given;
   std::vector<std::string> plain;

@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "base/ip_network.h"
 
 namespace schleuse::client {
 
@@ -18,6 +19,7 @@ struct VerifyArguments {
     kConsistency,
     kExport,
     kStatements,
+    kResidency,
   };
   Command command = Command::kHelp;
   std::vector<std::string> paths = {};  // as given, in order
@@ -25,6 +27,7 @@ struct VerifyArguments {
   std::vector<std::string> witnesses = {};
   size_t witnesses_required = 0;
   std::vector<std::string> kept = {};
+  std::vector<NetworkPort> allow = {};
   absl::Time from = absl::InfinitePast();
   absl::Time to = absl::InfiniteFuture();
   std::string out = {};

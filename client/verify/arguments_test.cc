@@ -41,6 +41,14 @@ TEST(VerifyArgumentsTest, ReadsEachCommand) {
           "export d --out o --from 2026-11-26 --to 2026-11-27T01:00:00+01:00"));
   EXPECT_EQ(arguments.to - arguments.from, absl::Hours(24));
   EXPECT_EQ(Parse("statements d --key k")->command, Command::kStatements);
+  ASSERT_OK_AND_ASSIGN(
+      arguments,
+      Parse("residency d --allow 10.20.0.0/16 --allow=[fd00::/8]:443 "
+            "--from 2026-11-01 --to 2026-12-01"));
+  EXPECT_EQ(arguments.command, Command::kResidency);
+  EXPECT_THAT(arguments.allow,
+              ElementsAre(*NetworkPort::Parse("10.20.0.0/16"),
+                          *NetworkPort::Parse("[fd00::/8]:443")));
   EXPECT_EQ(Parse("bundle --help")->command, Command::kHelp);
 }
 
@@ -64,6 +72,10 @@ TEST(VerifyArgumentsTest, SaysWhatIsWrong) {
   refused("bundle d --keys k", "no flag");
   refused("bundle d --key k --witnesses 1", "more than --witness names");
   refused("bundle d --key k --witnesses x", "must be a number");
+  refused("residency --allow 10.0.0.0/8", "one directory");
+  refused("residency d --allow store", "--allow must be a network");
+  refused("residency d --allow 10.0.0.1/8", "bits beyond its prefix");
+  refused("log d --allow 10.0.0.0/8", "--allow does not go with log");
 }
 
 }  // namespace

@@ -86,8 +86,12 @@ struct Said {
 class Auditor {
  public:
   Auditor(const Disk& disk, const PinnedKeys& pinned, Report& report,
-          Advance advance)
-      : disk_(disk), pinned_(pinned), report_(report), advance_(advance) {}
+          Advance advance, EachStatement each)
+      : disk_(disk),
+        pinned_(pinned),
+        report_(report),
+        advance_(advance),
+        each_(each) {}
 
   absl::Status Audit(const std::vector<PublishedLog>& logs) {
     for (const PublishedLog& log : logs) all_ += log.checkpoint().size;
@@ -167,6 +171,7 @@ class Auditor {
     if (statement->gateway() != pinned_.gateway()) {
       report_.Problem(where, " speaks in the name of ", statement->gateway());
     }
+    each_(where, *statement);
     ++events_[EventOf(*statement)];
     unsynchronised_ += !statement->clock_synchronised();
     // As text they sort as times do.
@@ -393,6 +398,7 @@ class Auditor {
   const PinnedKeys& pinned_;
   Report& report_;
   Advance advance_;
+  EachStatement each_;
   uint64_t done_ = 0, all_ = 0;
   uint64_t tiles_ = 0, cuts_ = 0, unsynchronised_ = 0, clock_went_back_ = 0,
            beyond_ = 0;
@@ -478,11 +484,19 @@ absl::StatusOr<Report> AuditLog(const Disk& disk, absl::string_view directory,
                                 const PinnedKeys& pinned,
                                 const std::vector<KeptCheckpoint>& kept,
                                 Advance advance) {
+  return AuditLog(disk, directory, pinned, kept, advance,
+                  [](absl::string_view, const Statement&) {});
+}
+
+absl::StatusOr<Report> AuditLog(const Disk& disk, absl::string_view directory,
+                                const PinnedKeys& pinned,
+                                const std::vector<KeptCheckpoint>& kept,
+                                Advance advance, EachStatement each) {
   Report report = {.subject = std::string(directory)};
   ASSIGN_OR_RETURN(const std::vector<PublishedLog> logs,
                    OpenOrReport(disk, directory, pinned, report));
   if (!report.holds()) return report;
-  RETURN_IF_ERROR(Auditor(disk, pinned, report, advance).Audit(logs));
+  RETURN_IF_ERROR(Auditor(disk, pinned, report, advance, each).Audit(logs));
   for (const KeptCheckpoint& one : kept) {
     RETURN_IF_ERROR(CheckKept(logs, one, pinned, report));
   }

@@ -16,6 +16,7 @@
 #include "client/verify/audit.h"
 #include "client/verify/bundle.h"
 #include "client/verify/export.h"
+#include "client/verify/residency.h"
 #include "disk/posix_disk.h"
 
 namespace schleuse::client {
@@ -132,6 +133,12 @@ absl::StatusOr<Report> Verify(PosixDisk& disk, const VerifyArguments& arguments,
                               arguments.from, arguments.to, progress);
     case Command::kStatements:
       return VerifyExport(disk, path, pinned, progress);
+    case Command::kResidency:
+      return CheckResidency(disk, path, pinned,
+                            {.allow = arguments.allow,
+                             .from = arguments.from,
+                             .to = arguments.to},
+                            progress);
     case Command::kHelp:
       break;
   }
