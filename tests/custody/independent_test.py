@@ -297,6 +297,25 @@ class IndependentTest(unittest.TestCase):
             shutil.rmtree(gap / "2025")
             self.assertEqual(hold(gap), (False, False))
 
+    def test_the_real_gateway_states_that_footage_stayed_with_it(self) -> None:
+        keys = self.root / "custody/keys.pub"
+        done = run(VERIFY, "residency", self.root / "custody", "--key", keys)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        said = " ".join(done.stdout.split())
+        self.assertIn("footage stayed in the gateway's own store", said)
+        self.assertIn("what a next hop did with footage", said)
+        self.assertNotIn("ended by a crash", said)  # nothing had gone anywhere
+        # A day of which it says nothing.
+        ask = [VERIFY, "residency", self.root / "custody", "--key", keys]
+        done = run(*ask, "--from", "2001-01-01", "--to", "2001-01-02")
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("there is a gap", " ".join(done.stdout.split()))
+        # All of it, or nothing.
+        done = run(VERIFY, "residency", self.root / "pki", "--key", keys)
+        self.assertEqual(done.returncode, 3, done.stdout)
+        done = run(*ask, "--allow", "store.police.example")
+        self.assertEqual(done.returncode, 2, done.stdout)
+
     def test_what_is_exported_verifies_alone(self) -> None:
         out = self.root / "out"
         must(VERIFY, "export", self.root / "custody", "--out", out)
