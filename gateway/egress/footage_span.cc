@@ -148,6 +148,8 @@ absl::StatusOr<std::vector<FootageSpan>> ParseFootageSpans(
     RETURN_IF_ERROR(TakeLine(lines[i], spans));
   }
   if (spans.back().to != absl::InfiniteFuture()) return None();
+  // There is one text for each.
+  if (ToText(spans) != text) return None();
   return spans;
 }
 

@@ -42,18 +42,27 @@ TEST(FootageSpanTest, RefusesEverythingElse) {
   const std::string another =
       absl::StrCat("peer 10.20.0.5:443 ", Sha256::Of("a").ToHex(), " 1 2 3\n");
   for (const std::string& bad :
-       {std::string(), std::string("schleuse-egress-peers-v1\n"),
-        text.substr(0, text.size() - 1), text + "span\n", text + "\n",
+       {std::string(),
+        std::string("schleuse-egress-peers-v1\n"),
+        text.substr(0, text.size() - 1),
+        text + "span\n",
+        text + "\n",
         text.substr(0, text.rfind("span")),              // no present one
         text + text.substr(text.rfind("span")),          // two of them
         "schleuse-egress-peers-v1\n" + another,          // of no span
         text.substr(0, text.find("others")) + another +  // twice
             text.substr(text.find("others")),
-        with("-v1", "-v2"), with("incomplete", "partly"),
-        with("local", "there"), with("10.20.0.5", "store"),
-        with(" 4 5 6", " 4 5"), with(" 4 5 6", " 4 -5 6"),
-        with(" - complete", " 2025-11-28T00:00:00Z complete"),
-        with("2025-11-26", "2025-11-28"), with("2025-11-26T", "yesterday "),
+        with("-v1", "-v2"),
+        with("incomplete", "partly"),
+        with("local", "there"),
+        with("10.20.0.5", "store"),
+        with(" 4 5 6", " 4 5"),
+        with(" 4 5 6", " 4 +5 6"),
+        with(".123456Z", ".1234567Z"),
+        with(" 4 5 6", " 4 -5 6"),
+        with(" - complete", " 2025-11-28T00:00:00.000000Z complete"),
+        with("2025-11-26", "2025-11-28"),
+        with("2025-11-26T", "yesterday "),
         with(Sha256::Of("b").ToHex(), "00")}) {
     EXPECT_FALSE(ParseFootageSpans(bad).ok()) << bad;
   }
