@@ -188,18 +188,18 @@ std::optional<PeerBookOptions> PeersOf(const Config& config) {
   if (!config.custody) return std::nullopt;
   return PeerBookOptions{
       .path = JoinPath(config.custody->directory, "egress.peers"),
-      .local_store = true};
+      .local_store = config.store.files.has_value()};
 }
 
-absl::StatusOr<std::unique_ptr<Outside>> OpenOutside(Disk& disk,
-                                                     const Settings& settings,
-                                                     const Clock& clock) {
+absl::StatusOr<std::unique_ptr<Outside>> OpenOutside(
+    Disk& disk, const Settings& settings, const Clock& clock,
+    std::optional<PeerBookOptions> peers) {
   const Trust& trust = settings.trust;
   return Outside::Open(disk, settings.config.egress,
                        {.certificate_chain_pem = trust.certificate_chain_pem,
                         .private_key_pem = trust.private_key_pem,
                         .root_certificates_pem = trust.root_certificates_pem},
-                       trust.revocation_lists, clock, PeersOf(settings.config));
+                       trust.revocation_lists, clock, std::move(peers));
 }
 
 // What others hold of the log; asked before it is opened.
@@ -275,7 +275,7 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   std::unique_ptr<CustodyLog> custody;
   // Ends before the log, in which it states what it refuses.
   ASSIGN_OR_RETURN(const std::unique_ptr<Outside> outside,
-                   OpenOutside(disk, settings, clock));
+                   OpenOutside(disk, settings, clock, PeersOf(config)));
   ASSIGN_OR_RETURN(
       const OpenedStore opened,
       OpenStore(disk, config.spool_directory, config.store, gateway_id,
@@ -322,16 +322,15 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   const bool drained = Drain(intake, deadline);
   // All answers are on their way; calls that never began have none to wait for.
   server->Shutdown(std::min(deadline, clock.Now() + kAnswerGrace));
+  // Nothing goes anywhere any more.
+  outside->store_egress().Stop();
+  if (opened.objects != nullptr) opened.objects->Stop();
   outside->StateLastHops();
   // Its disk need not be what took so long.
   if (custody != nullptr &&
       !CloseCustody(*custody, std::max(deadline, clock.Now() + kAnswerGrace))) {
     Log(Severity::kWarning, "the custody log is not published to its end",
         {{"what_now", "nothing is lost; the next start publishes it"}});
-  }
-  if (opened.objects != nullptr) {
-    outside->store_egress().Stop();
-    opened.objects->Stop();
   }
   if (!drained) {
     // The workers might need hours for what is left.
@@ -358,7 +357,8 @@ absl::StatusOr<std::string> InitStore(Disk& disk, const Config& config,
     // Whom the gateway believes is asked for only where it connects.
     ASSIGN_OR_RETURN(Trust trust, Trust::Load(disk, config, clock.Now()));
     ASSIGN_OR_RETURN(
-        outside, OpenOutside(disk, Settings{config, std::move(trust)}, clock));
+        outside, OpenOutside(disk, Settings{config, std::move(trust)}, clock,
+                             std::nullopt));
   }
   return InitStorePlace(disk, config.spool_directory, config.store,
                         outside != nullptr ? &outside->store_egress() : nullptr,
@@ -412,7 +412,8 @@ absl::StatusOr<Origin> NewLog(Disk& disk, const Config& config,
   ASSIGN_OR_RETURN(Trust trust, Trust::Load(disk, config, clock.Now()));
   ASSIGN_OR_RETURN(
       const std::unique_ptr<Outside> outside,
-      OpenOutside(disk, Settings{config, std::move(trust)}, clock));
+      OpenOutside(disk, Settings{config, std::move(trust)}, clock,
+                  std::nullopt));
   ASSIGN_OR_RETURN(
       const OpenedStore opened,
       OpenStore(disk, config.spool_directory, config.store, gateway_id,

@@ -168,19 +168,22 @@ absl::StatusOr<HttpsResponse> S3Bucket::Send(HttpsRequest request) {
 }
 
 absl::StatusOr<S3Version> S3Bucket::Put(absl::string_view key,
-                                        const RequestBody& body) {
+                                        const RequestBody& body,
+                                        bool is_footage) {
   ASSIGN_OR_RETURN(const HttpsResponse response,
                    Send({.method = "PUT",
                          .target = TargetOf(key),
                          .headers = {"Content-Type: application/octet-stream"},
-                         .body = body}));
+                         .body = body,
+                         .carries_footage = is_footage}));
   return std::string(response.Header("x-amz-version-id"));
 }
 
 absl::Status S3Bucket::Get(
     absl::string_view key,
     const std::function<absl::Status(absl::string_view)>& sink) {
-  return Send({.target = TargetOf(key), .sink = sink}).status();
+  return Send({.target = TargetOf(key), .sink = sink, .carries_footage = true})
+      .status();
 }
 
 absl::StatusOr<std::string> S3Bucket::GetWhole(absl::string_view key,
@@ -199,7 +202,8 @@ absl::StatusOr<std::string> S3Bucket::GetRange(absl::string_view key,
       .target = TargetOf(key),
       .headers = {absl::StrCat("Range: bytes=", offset, "-",
                                offset + length - 1)},
-      .response_bytes_max = std::max<uint64_t>(length, 64 << 10)};
+      .response_bytes_max = std::max<uint64_t>(length, 64 << 10),
+      .carries_footage = true};
   absl::StatusOr<HttpsResponse> response = Send(std::move(request));
   // It ends before that: 416 Range Not Satisfiable.
   if (absl::IsFailedPrecondition(response.status()) &&
@@ -276,7 +280,8 @@ absl::StatusOr<std::string> S3Bucket::PutPart(absl::string_view key,
             .target = absl::StrCat(TargetOf(key), "?partNumber=", number,
                                    "&uploadId=", Escape(upload)),
             .headers = {"Content-Type: application/octet-stream"},
-            .body = body}));
+            .body = body,
+            .carries_footage = true}));
   std::string etag(response.Header("etag"));
   // It goes into an XML text of ours.
   if (etag.empty() || absl::StrContains(etag, '<') ||

@@ -85,14 +85,16 @@ class S3Bucket {
   S3Bucket(const Egress& egress, S3Place place, S3Credentials& credentials,
            S3Health& health, const S3Patience& patience);
 
-  absl::StatusOr<S3Version> Put(absl::string_view key, const RequestBody& body);
-  // Into `sink`, piece by piece; what it returns ends the request.
+  // `is_footage`: whom it went to is remembered (egress/peer_book.h).
+  absl::StatusOr<S3Version> Put(absl::string_view key, const RequestBody& body,
+                                bool is_footage = false);
+  // Of footage, into `sink`, piece by piece; what it returns ends the request.
   absl::Status Get(absl::string_view key,
                    const std::function<absl::Status(absl::string_view)>& sink);
   // ResourceExhausted: it is longer than `bytes_max`.
   absl::StatusOr<std::string> GetWhole(absl::string_view key,
                                        uint64_t bytes_max);
-  // Fewer than `length` bytes only at its end.
+  // Of footage. Fewer than `length` bytes only at its end.
   absl::StatusOr<std::string> GetRange(absl::string_view key, uint64_t offset,
                                        uint64_t length);
   absl::StatusOr<uint64_t> SizeOf(absl::string_view key);

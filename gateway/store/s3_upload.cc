@@ -471,7 +471,7 @@ absl::Status S3Transfer::Store(S3Bucket& bucket, const Wanted& wanted) {
   Failpoint("store.s3_putting");
   if (upload.empty()) {
     ASSIGN_OR_RETURN(const RequestBody body, BodyOf(0, wanted.size));
-    version = bucket.Put(key_, body);
+    version = bucket.Put(key_, body, /*is_footage=*/true);
   } else {
     std::sort(parts.begin(), parts.end(), [](const S3Part& a, const S3Part& b) {
       return a.number < b.number;

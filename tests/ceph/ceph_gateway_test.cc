@@ -131,6 +131,18 @@ TEST_F(CephGatewayTest, BringsRecordingsOfAllSizesIntoTheBucket) {
   EXPECT_EQ(CheckStored("small.mp4", small), "");
   EXPECT_EQ(house->RunVerify(absl::StrCat("log ", house->Path("custody"))).code,
             0);
+  // The log says whither it went, and nothing else.
+  gateway->Signal(SIGTERM);
+  const auto stopped = gateway->Wait(kPatience);
+  EXPECT_TRUE(stopped && stopped->exited && stopped->code == 0);
+  const std::string residency =
+      absl::StrCat("residency ", house->Path("custody"), " --allow ");
+  const House::Said allowed = house->RunVerify(
+      absl::StrCat(residency, "127.0.0.1/32:", ceph_->port()));
+  EXPECT_EQ(allowed.code, 0) << allowed.text;
+  EXPECT_THAT(allowed.text,
+              HasSubstr(absl::StrCat("127.0.0.1:", ceph_->port())));
+  EXPECT_NE(house->RunVerify(residency + "10.0.0.0/8").code, 0);
 }
 
 // A device brings, leaves, and comes back for its receipt; others go on
