@@ -312,7 +312,7 @@ absl::Status S3Store::CleanUpObjects(
 
 absl::StatusOr<std::unique_ptr<StoreUpload>> S3Store::Open(
     const StoreSource& source) {
-  return std::make_unique<S3Upload>(*inside_, source);
+  return std::make_unique<S3Upload>(inside_, source);
 }
 
 std::string S3Store::TargetOf(const StoreSource& source) const {

@@ -115,7 +115,7 @@ class S3Store final : public Store {
   Egress& egress_;
   const S3Place place_;
   const std::unique_ptr<S3Credentials> credentials_;
-  const std::unique_ptr<S3Inside> inside_;
+  const std::shared_ptr<S3Inside> inside_;
   Hooks hooks_;
   Mutex newest_mutex_;  // held while the store is asked
   // Of the newest receipt, as this process laid it.

@@ -38,8 +38,8 @@ bool UploadIsSpoilt(const absl::Status& why) {
 
 }  // namespace
 
-S3Transfer::S3Transfer(S3Inside& inside, StoreSource source)
-    : inside_(inside),
+S3Transfer::S3Transfer(std::shared_ptr<S3Inside> inside, StoreSource source)
+    : shared_(std::move(inside)),
       source_(std::move(source)),
       key_(s3::KeyOf(source_.name, source_.transfer_id)),
       order_({source_.urgency, source_.since}) {}

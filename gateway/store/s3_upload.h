@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -58,8 +59,8 @@ struct S3Inside {
 // with its jobs. Safe to call from many threads.
 class S3Transfer : public std::enable_shared_from_this<S3Transfer> {
  public:
-  // `inside` outlives the last job.
-  S3Transfer(S3Inside& inside, StoreSource source);
+  // Shared: whoever brings a recording may let go of it behind the store's end.
+  S3Transfer(std::shared_ptr<S3Inside> inside, StoreSource source);
 
   void Offer(uint64_t durable_offset);
   absl::StatusOr<std::optional<Bundle>> Commit(uint64_t size,
@@ -118,7 +119,8 @@ class S3Transfer : public std::enable_shared_from_this<S3Transfer> {
   absl::Status Verify(S3Bucket& bucket, const Wanted& wanted);
   bool IsMade();
 
-  S3Inside& inside_;
+  const std::shared_ptr<S3Inside> shared_;
+  S3Inside& inside_ = *shared_;
   const StoreSource source_;
   const std::string key_;
   const S3Order order_;
@@ -153,8 +155,8 @@ class S3Transfer : public std::enable_shared_from_this<S3Transfer> {
 
 class S3Upload final : public StoreUpload {
  public:
-  S3Upload(S3Inside& inside, const StoreSource& source)
-      : transfer_(std::make_shared<S3Transfer>(inside, source)) {}
+  S3Upload(std::shared_ptr<S3Inside> inside, const StoreSource& source)
+      : transfer_(std::make_shared<S3Transfer>(std::move(inside), source)) {}
   ~S3Upload() override { transfer_->Abandon(); }
 
   void Offer(uint64_t durable_offset) override {

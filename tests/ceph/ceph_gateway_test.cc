@@ -137,8 +137,8 @@ TEST_F(CephGatewayTest, BringsRecordingsOfAllSizesIntoTheBucket) {
   EXPECT_TRUE(stopped && stopped->exited && stopped->code == 0);
   const std::string residency =
       absl::StrCat("residency ", house->Path("custody"), " --allow ");
-  const House::Said allowed = house->RunVerify(
-      absl::StrCat(residency, "127.0.0.1/32:", ceph_->port()));
+  const House::Said allowed =
+      house->RunVerify(absl::StrCat(residency, "127.0.0.1/32:", ceph_->port()));
   EXPECT_EQ(allowed.code, 0) << allowed.text;
   EXPECT_THAT(allowed.text,
               HasSubstr(absl::StrCat("127.0.0.1:", ceph_->port())));
@@ -201,6 +201,28 @@ TEST_F(CephGatewayTest, AnOutageOfTheStoreLosesNothingAndDrainsByItself) {
   EXPECT_EQ(CheckStored("left.mp4", left), "");
   EXPECT_EQ(house->RunVerify(absl::StrCat("log ", house->Path("custody"))).code,
             0);
+}
+
+TEST_F(CephGatewayTest, AGatewayStopsAndStartsWhileItsStoreIsAway) {
+  const auto house = NewHouse();
+  auto gateway = house->StartGateway();
+  ASSERT_NE(gateway, nullptr);
+  ceph_->PutDown("rgw");
+  const std::string file = house->MakeFile("r.mp4", 9 << 20);
+  const auto upload = house->StartUpload(kCamera, {file, "--retry-for", "2s"});
+  EXPECT_TRUE(upload->Wait(kPatience));
+  for (int i = 0; i < 2; ++i) {
+    gateway->Signal(SIGTERM);
+    const auto stopped = gateway->Wait(kPatience);
+    EXPECT_TRUE(stopped && stopped->exited && stopped->code == 0)
+        << house->Output();
+    gateway = house->StartGateway();
+    ASSERT_NE(gateway, nullptr);
+  }
+  ceph_->PutUp("rgw");
+  EXPECT_TRUE(
+      Eventually(kPatience, [&] { return house->SpoolFiles().empty(); }));
+  EXPECT_EQ(CheckStored("r.mp4", file), "");
 }
 
 TEST_F(CephGatewayTest, TwoGatewaysGivenTheSameRecordingsEachStoreThem) {
