@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -89,6 +90,29 @@ std::string TestCeph::Ask(absl::string_view words,
       secret_key_, " -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' -o ", answer,
       " ", words, " '", endpoint_, target, "' && touch ", answer));
   return ReadTestFile(answer);
+}
+
+std::vector<std::string> TestCeph::Fetch(
+    const std::vector<std::string>& targets) const {
+  std::string config;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    absl::StrAppend(&config, "url = \"", endpoint_, targets[i],
+                    "\"\noutput = \"", Path(absl::StrCat("object-", i)),
+                    "\"\n");
+  }
+  WriteTestFile(Path("targets"), config);
+  RunForTest(absl::StrCat(
+      "curl -sSf --max-time 600 --cacert ", root_,
+      " --aws-sigv4 aws:amz:us-east-1:s3 --user ", access_key_, ":",
+      secret_key_, " -H 'x-amz-content-sha256: UNSIGNED-PAYLOAD' --config ",
+      Path("targets")));
+  std::vector<std::string> bytes;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const std::string path = Path(absl::StrCat("object-", i));
+    bytes.push_back(fs::exists(path) ? ReadTestFile(path) : "");
+    fs::remove(path);
+  }
+  return bytes;
 }
 
 void TestCeph::MakeBucket(absl::string_view name, bool object_lock) const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "certs/test_pki.h"
@@ -31,6 +32,9 @@ class TestCeph {
   // What curl says to a request that is signed: its body. `words` are for a
   // shell, the URL is appended.
   std::string Ask(absl::string_view words, absl::string_view target) const;
+
+  // The bytes of many objects, over one connection.
+  std::vector<std::string> Fetch(const std::vector<std::string>& targets) const;
 
   // "mon", "mgr", "osd" or "rgw". Killed, it is started again at once; put down
   // it stays so.
