@@ -20,6 +20,7 @@ namespace {
 constexpr size_t kHeaderBytesMax = 64 << 10;
 // Of curl's buffers, each of which a connection may have once.
 constexpr long kBufferBytes = 128 << 10;
+constexpr uint64_t kLargeBytes = 1 << 20;
 
 struct FreeList {
   void operator()(curl_slist* list) const { curl_slist_free_all(list); }
@@ -151,6 +152,11 @@ class HttpsClient::Exchange {
       Set(CURLOPT_USERNAME, by.access_key.c_str());
       Set(CURLOPT_PASSWORD, by.secret_key.c_str());
       lines.emplace_back("x-amz-content-sha256: UNSIGNED-PAYLOAD");
+      // Asked first a server may refuse what is large; what is small is sent
+      // before it could.
+      const bool is_large =
+          request_.body && request_.body->bytes >= kLargeBytes;
+      Set(CURLOPT_EXPECT_100_TIMEOUT_MS, is_large ? 1000L : 1L);
     } else {
       // Servers that are asked first cost a round trip; one that refuses says
       // so at any time. (Of what is signed libcurl 7.88 signs this line too,

@@ -20,6 +20,7 @@ constexpr size_t kTagDigits = 12;
 constexpr absl::Duration kLookEvery = absl::Milliseconds(500);
 constexpr absl::Duration kLookMost = absl::Seconds(5);
 constexpr absl::Duration kCleanUpEvery = absl::Hours(24);
+constexpr absl::Duration kCleanUpAgain = absl::Minutes(1);
 // Of requests that somebody waits for.
 constexpr absl::Duration kAnswerWithin = absl::Seconds(10);
 
@@ -200,11 +201,8 @@ void S3Store::Look() {
     looks_failed_ = 0;
     if (inside_->clock.Now() >= next_cleanup_) {
       const absl::StatusOr<CleanedUp> cleaned = CleanUp(hooks_.is_needed);
-      if (cleaned.ok()) {
-        next_cleanup_ = inside_->clock.Now() + kCleanUpEvery;
-      } else {
-        next = kLookMost;
-      }
+      next_cleanup_ = inside_->clock.Now() +
+                      (cleaned.ok() ? kCleanUpEvery : kCleanUpAgain);
     }
   } else if (const absl::Status found = CheckMarker(*looking_); found.ok()) {
     if (inside_->health.Back()) {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/random.h"
 #include "base/status_matchers.h"
 #include "certs/test_pki.h"
@@ -37,8 +38,7 @@ struct TestS3Server {
 // Several at a time are several gateways.
 class S3Harness final : public StoreHarness {
  public:
-  explicit S3Harness(TestS3Server server, S3StoreOptions options = {},
-                     std::vector<std::string> allow = {"127.0.0.0/8"})
+  explicit S3Harness(TestS3Server server, S3StoreOptions options = {})
       : server_(std::move(server)), options_(std::move(options)) {
     std::string made = absl::StrCat(testing::TempDir(), "/spool-XXXXXX");
     EXPECT_NE(mkdtemp(made.data()), nullptr);
@@ -46,18 +46,16 @@ class S3Harness final : public StoreHarness {
     gateway_id_ = absl::StrCat(TransferId::Make(random_).ToString());
     const std::string certificate = server_.pki->Issue(
         absl::StrCat("gateway g --file gateway-", gateway_id_));
-    std::vector<AllowedNetwork> networks;
-    const HttpsUrl url = *HttpsUrl::Parse(server_.url);
-    for (const std::string& network : allow) {
-      networks.push_back(
-          *AllowedNetwork::Parse(absl::StrCat(network, ":", url.port)));
-    }
     egress_options_ = {
-        .allow = AllowList(std::move(networks)),
-        .identity = {
-            .certificate_chain_pem = ReadTestFile(certificate),
-            .private_key_pem = ReadTestFile(TestPki::KeyOf(certificate)),
-            .root_certificates_pem = server_.pki->Read("root.pem")}};
+        .identity = {.certificate_chain_pem = ReadTestFile(certificate),
+                     .private_key_pem =
+                         ReadTestFile(TestPki::KeyOf(certificate)),
+                     .root_certificates_pem = server_.pki->Read("root.pem")},
+        .on_refused = [this](const EgressRefusal& refusal) {
+          MutexLock lock(mutex_);
+          refusals_.push_back(refusal.reason);
+        }};
+    Allow({"127.0.0.0/8"});
     Open();
     EXPECT_OK(store_->SetUp());
     store_->Start({});
@@ -104,6 +102,21 @@ class S3Harness final : public StoreHarness {
     return text.ok() ? *text : "";
   }
   const std::string& gateway_id() const { return gateway_id_; }
+  // From the next start on.
+  void Allow(const std::vector<std::string>& networks) {
+    const HttpsUrl url = *HttpsUrl::Parse(server_.url);
+    std::vector<AllowedNetwork> allowed;
+    for (const std::string& network : networks) {
+      allowed.push_back(
+          *AllowedNetwork::Parse(absl::StrCat(network, ":", url.port)));
+    }
+    egress_options_.allow = AllowList(std::move(allowed));
+  }
+  // Why connections were refused.
+  std::vector<std::string> refusals() const {
+    MutexLock lock(mutex_);
+    return refusals_;
+  }
 
  private:
   void Open() {
@@ -127,6 +140,8 @@ class S3Harness final : public StoreHarness {
   std::string directory_;
   std::string gateway_id_;
   EgressOptions egress_options_;
+  mutable Mutex mutex_;
+  std::vector<std::string> refusals_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<Egress> egress_;
   std::unique_ptr<S3Store> store_;
 };
