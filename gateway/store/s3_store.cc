@@ -18,7 +18,7 @@ constexpr uint64_t kProofBytesMax = 128 << 10;
 constexpr size_t kTagDigits = 12;
 // Between looks at a store that is away: doubling, with full jitter.
 constexpr absl::Duration kLookEvery = absl::Milliseconds(500);
-constexpr absl::Duration kLookMost = absl::Seconds(5);
+constexpr absl::Duration kLookMost = absl::Seconds(2);
 constexpr absl::Duration kCleanUpEvery = absl::Hours(24);
 constexpr absl::Duration kCleanUpAgain = absl::Minutes(1);
 // Of requests that somebody waits for.

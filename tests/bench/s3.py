@@ -17,11 +17,11 @@ from typing import Any, Callable
 from files import Place, Sample, make_samples
 from peer_product import CAMERA, CUSTODY, ROSTER, events_of
 from pki import Pki, key_of
-from processes import (Command, PeerFailed, Server, cpu_seconds_of, is_open,
-                       run_all, run_tool, tree_of)
+from processes import Command, PeerFailed, Server, is_open, run_all, run_tool
 
 PART_BYTES = 8 << 20
 PARALLEL = 4
+FEW, MANY = 2, 34  # connections whose memory is compared
 SECONDS_MAX = 900.0
 
 CONFIG = """\
@@ -29,6 +29,7 @@ listen: "127.0.0.1:0"
 spool_directory: "{directory}/spool"
 store {{ s3 {{
   endpoint: "{endpoint}" bucket: "{bucket}" credentials_file: "{credentials}"
+  connections: {connections}
 }} }}
 egress {{ allow: "{address}" }}
 tls {{
@@ -131,7 +132,8 @@ def cut(samples: list[Sample], directory: Path) -> list[Path]:
 
 
 class Gateway:
-    def __init__(self, bin: Path, pki: Pki, ceph: Ceph, directory: Path) -> None:
+    def __init__(self, bin: Path, pki: Pki, ceph: Ceph, directory: Path,
+                 connections: int = 8) -> None:
         self._bin, self._pki, self._dir = bin, pki, directory
         ceph.make_bucket(directory.name, directory / "bucket.log")
         words: dict[str, Any] = {
@@ -143,6 +145,7 @@ class Gateway:
             "address": ceph.address,
             "bucket": directory.name,
             "credentials": ceph.credentials,
+            "connections": connections,
         }
         words["custody"] = CUSTODY.format(**words)
         config = directory / "gateway.textproto"
@@ -151,11 +154,13 @@ class Gateway:
         program = str(bin / "gateway/schleuse-gateway")
         run_tool([program, "init", "--config", str(config)], directory / "init.log")
         self._log = directory / "server.log"
-        port_file = directory / "port"
-        self.server = Server(
-            [program, "serve", "--config", str(config), "--port-file", str(port_file)],
-            self._log,
-        )
+        self._words = [program, "serve", "--config", str(config)]
+        self.start()
+
+    def start(self) -> None:
+        port_file = self._dir / "port"
+        port_file.unlink(missing_ok=True)
+        self.server = Server([*self._words, "--port-file", str(port_file)], self._log)
         self.port = self.server.wait_for_port_file(port_file)
 
     def upload(self, samples: list[Sample], parallel: int = PARALLEL) -> list[str]:
@@ -191,6 +196,26 @@ def told_to_wait(events: Path) -> int:
 
 def drain_seconds(gateway: Gateway, ceph: Ceph, samples: list[Sample]) -> float:
     """From the store's return to the last recording that is stored, read back."""
+    fill_spool(gateway, ceph, samples)
+    os.sync()
+    ceph.put_up()
+    begin = time.monotonic()
+    wait_until(lambda: gateway.stored() >= len(samples), "the spool to drain")
+    return time.monotonic() - begin
+
+
+def peak_of_draining(gateway: Gateway, ceph: Ceph, samples: list[Sample]) -> int:
+    """Of a gateway that does nothing else: it finds its spool full at its start."""
+    fill_spool(gateway, ceph, samples)
+    gateway.server.stop()
+    ceph.put_up()
+    gateway.start()
+    wait_until(lambda: gateway.stored() >= len(samples), "the spool to drain")
+    return gateway.server.peak_bytes()
+
+
+def fill_spool(gateway: Gateway, ceph: Ceph, samples: list[Sample]) -> None:
+    """Leaves the store down."""
     directory = gateway._dir
     ceph.put_down()
     events = directory / "events"
@@ -205,11 +230,6 @@ def drain_seconds(gateway: Gateway, ceph: Ceph, samples: list[Sample]) -> float:
         finally:
             device.terminate()
             device.wait()
-    os.sync()
-    ceph.put_up()
-    begin = time.monotonic()
-    wait_until(lambda: gateway.stored() >= len(samples), "the spool to drain")
-    return time.monotonic() - begin
 
 
 def main(words: list[str]) -> int:
@@ -250,13 +270,23 @@ def main(words: list[str]) -> int:
                 print(f"round {number + 1} of {arguments.rounds}: " + ", ".join(
                     f"{what} {rates[what][-1]:.0f} MB/s" for what in seconds),
                     flush=True)
+            peaks = []
+            for connections in (FEW, MANY):
+                gateway = Gateway(arguments.bin.resolve(), pki, ceph,
+                                  place.fresh(f"memory-{connections}"), connections)
+                try:
+                    peaks.append(peak_of_draining(gateway, ceph, samples))
+                finally:
+                    gateway.server.stop()
         finally:
             ceph.server.stop()
     for what in ("drain", "end to end"):
         ratio = statistics.median(
             ours / theirs for ours, theirs in zip(rates[what], rates["curl"]))
         print(f"{what}, read back: {ratio:.2f} of {PARALLEL} parallel curls")
-    print(f"gateway: at most {peak >> 20} MiB resident")
+    print(f"gateway: at most {peak >> 20} MiB resident; draining alone "
+          f"{peaks[0] >> 20} MiB with {FEW} connections, {peaks[1] >> 20} MiB with "
+          f"{MANY}: {(peaks[1] - peaks[0]) / (MANY - FEW) / 2**20:.2f} MiB each")
     return 0
 
 
