@@ -201,8 +201,8 @@ void S3Store::Look() {
     looks_failed_ = 0;
     if (inside_->clock.Now() >= next_cleanup_) {
       const absl::StatusOr<CleanedUp> cleaned = CleanUp(hooks_.is_needed);
-      next_cleanup_ = inside_->clock.Now() +
-                      (cleaned.ok() ? kCleanUpEvery : kCleanUpAgain);
+      next_cleanup_ =
+          inside_->clock.Now() + (cleaned.ok() ? kCleanUpEvery : kCleanUpAgain);
     }
   } else if (const absl::Status found = CheckMarker(*looking_); found.ok()) {
     if (inside_->health.Back()) {
