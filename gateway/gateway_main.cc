@@ -410,10 +410,9 @@ absl::StatusOr<Origin> NewLog(Disk& disk, const Config& config,
   const SystemClock clock;
   SystemRandom random;
   ASSIGN_OR_RETURN(Trust trust, Trust::Load(disk, config, clock.Now()));
-  ASSIGN_OR_RETURN(
-      const std::unique_ptr<Outside> outside,
-      OpenOutside(disk, Settings{config, std::move(trust)}, clock,
-                  std::nullopt));
+  ASSIGN_OR_RETURN(const std::unique_ptr<Outside> outside,
+                   OpenOutside(disk, Settings{config, std::move(trust)}, clock,
+                               std::nullopt));
   ASSIGN_OR_RETURN(
       const OpenedStore opened,
       OpenStore(disk, config.spool_directory, config.store, gateway_id,

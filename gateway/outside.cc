@@ -70,9 +70,10 @@ absl::StatusOr<std::unique_ptr<Outside>> Outside::Open(
       .dns = plan.dns,
       .identity = std::move(identity),
       .revocation_lists = std::move(revocation_lists),
-      .on_refused = [self = outside.get()](const EgressRefusal& refusal) {
-        self->Refused(refusal);
-      },
+      .on_refused =
+          [self = outside.get()](const EgressRefusal& refusal) {
+            self->Refused(refusal);
+          },
       .peers = outside->peers_.get()};
   ASSIGN_OR_RETURN(outside->egress_, Egress::Open(disk, options));
   ASSIGN_OR_RETURN(outside->store_egress_, Egress::Open(disk, options));
