@@ -19,6 +19,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "base/mutex.h"
 #include "certs/test_pki.h"
 #include "crypto/tls_context.h"
 #include "gtest/gtest.h"
@@ -89,8 +90,7 @@ class TestServer {
   using Handler = std::function<void(TestPeer&)>;
 
   TestServer(const TlsIdentity& identity, Handler handler)
-      : handler_(std::move(handler)),
-        context_(SSL_CTX_new(TLS_server_method())) {
+      : handler_(std::move(handler)) {
     Become(identity);
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address = {};
@@ -115,13 +115,19 @@ class TestServer {
     SSL_CTX_free(context_);
   }
 
-  // For connections to come; call it while none is being made.
+  // For connections to come.
   void Become(const TlsIdentity& identity) {
-    EXPECT_TRUE(SetUpTlsContext(context_, identity,
-                                [](const std::vector<Certificate>&) {
-                                  return absl::OkStatus();
-                                })
-                    .ok());
+    SSL_CTX* context = SSL_CTX_new(TLS_server_method());
+    EXPECT_TRUE(
+        SetUpTlsContext(context, identity, [](const std::vector<Certificate>&) {
+          return absl::OkStatus();
+        }).ok());
+    {
+      MutexLock lock(mutex_);
+      std::swap(context, context_);
+    }
+    // Those that are being made still have it.
+    SSL_CTX_free(context);
   }
 
   uint16_t port() const { return port_; }
@@ -139,7 +145,11 @@ class TestServer {
     }
   }
   void Serve(int peer) {
-    SSL* ssl = SSL_new(context_);
+    SSL* ssl = nullptr;
+    {
+      MutexLock lock(mutex_);
+      ssl = SSL_new(context_);
+    }
     SSL_set_fd(ssl, peer);
     if (SSL_accept(ssl) == 1) {
       TestPeer test_peer(ssl);
@@ -151,7 +161,8 @@ class TestServer {
   }
 
   const Handler handler_;
-  SSL_CTX* const context_;
+  Mutex mutex_;
+  SSL_CTX* context_ ABSL_GUARDED_BY(mutex_) = nullptr;
   int listener_ = -1;
   uint16_t port_ = 0;
   std::atomic<bool> stopping_ = false;

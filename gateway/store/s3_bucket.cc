@@ -10,7 +10,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "base/log.h"
 #include "base/status.h"
 
 namespace schleuse {
@@ -99,10 +98,7 @@ std::string S3Bucket::TargetOf(absl::string_view key) const {
 }
 
 absl::Status S3Bucket::Failed(const absl::Status& why, bool for_all) {
-  if (health_.Failed(why, for_all) && !asks_anyway_) {
-    Log(Severity::kAlarm, "the store is away",
-        {{"store", place_.endpoint.Origin()}, {"reason", why.message()}});
-  }
+  if (!asks_anyway_) health_.Failed(for_all);
   return why;
 }
 

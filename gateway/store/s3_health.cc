@@ -15,20 +15,23 @@ void S3Health::Answered() {
   failures_ = 0;
 }
 
-bool S3Health::Failed(const absl::Status& why, bool for_all) {
+void S3Health::Failed(bool for_all) {
   MutexLock lock(mutex_);
-  if (away_) return false;
-  if (++failures_ < kFailuresMax && !for_all) return false;
-  away_ = std::string(why.message());
-  return true;
+  failures_ += for_all ? kFailuresMax : 1;
 }
 
-bool S3Health::Back() {
+bool S3Health::WantsALook() const {
   MutexLock lock(mutex_);
-  failures_ = 0;
+  return away_.has_value() || failures_ >= kFailuresMax;
+}
+
+bool S3Health::Looked(const absl::Status& found) {
+  MutexLock lock(mutex_);
   const bool was_away = away_.has_value();
+  failures_ = 0;
   away_.reset();
-  return was_away;
+  if (!found.ok()) away_ = std::string(found.message());
+  return was_away == found.ok();
 }
 
 }  // namespace schleuse

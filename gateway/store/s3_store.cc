@@ -197,26 +197,30 @@ void S3Store::Stop() {
 
 void S3Store::Look() {
   absl::Duration next = kLookEvery;
-  if (inside_->health.Check().ok()) {
-    looks_failed_ = 0;
-    if (inside_->clock.Now() >= next_cleanup_) {
-      const absl::StatusOr<CleanedUp> cleaned = CleanUp(hooks_.is_needed);
-      next_cleanup_ =
-          inside_->clock.Now() + (cleaned.ok() ? kCleanUpEvery : kCleanUpAgain);
-    }
-  } else if (const absl::Status found = CheckMarker(*looking_); found.ok()) {
-    if (inside_->health.Back()) {
+  if (inside_->health.WantsALook()) {
+    const absl::Status found = CheckMarker(*looking_);
+    if (absl::IsCancelled(found)) return;  // we stop
+    const bool changed = inside_->health.Looked(found);
+    looks_failed_ = found.ok() ? 0 : looks_failed_ + 1;
+    if (found.ok() && changed) {
       Log(Severity::kInfo, "the store is back",
           {{"store", place_.endpoint.Origin()}});
       hooks_.on_back();
+    } else if (!found.ok()) {
+      if (changed) {
+        Log(Severity::kAlarm, "the store is away",
+            {{"store", place_.endpoint.Origin()}, {"reason", found.message()}});
+      }
+      next = std::max(
+          kLookEvery,
+          std::min(kLookMost,
+                   std::pow(2.0, std::min(looks_failed_, 16)) * kLookEvery) *
+              inside_->random.NextFraction());
     }
-  } else {
-    ++looks_failed_;
-    next = std::max(
-        kLookEvery,
-        std::min(kLookMost,
-                 std::pow(2.0, std::min(looks_failed_, 16)) * kLookEvery) *
-            inside_->random.NextFraction());
+  } else if (inside_->clock.Now() >= next_cleanup_) {
+    const absl::StatusOr<CleanedUp> cleaned = CleanUp(hooks_.is_needed);
+    next_cleanup_ =
+        inside_->clock.Now() + (cleaned.ok() ? kCleanUpEvery : kCleanUpAgain);
   }
   watch_->PostAfter(next, [this] { Look(); });
 }
