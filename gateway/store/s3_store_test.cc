@@ -10,10 +10,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/status_matchers.h"
 #include "certs/test_pki.h"
 #include "crypto/tls_profile.h"
+#include "disk/posix_disk.h"
 #include "gateway/store/s3_connections.h"
 #include "gateway/store/s3_names.h"
 #include "gateway/store/test_faulty_s3.h"
@@ -488,13 +490,21 @@ std::unique_ptr<StoreHarness> InMemory() {
 INSTANTIATE_TEST_SUITE_P(InMemory, StoreContractTest,
                          testing::Values(InMemory));
 
-TEST(S3ConnectionsTest, UrgentWorkGoesFirstAndThenTheOldest) {
+TEST_F(S3StoreTest, UrgentWorkGoesFirstAndThenTheOldest) {
+  const PosixDisk disk;
+  const SystemClock clock;
+  S3Health health;
+  const auto egress = *Egress::Open(disk, {.identity = *identity_});
+  const auto credentials = *S3Credentials::Open(disk, key_file_, clock);
+  const auto make = [&] {
+    return std::make_unique<S3Bucket>(
+        *egress, S3Place{*HttpsUrl::Parse(server.url()), "footage", "r"},
+        *credentials, health, S3Patience());
+  };
   std::promise<void> go;
   std::vector<int> order;
   {
-    S3Connections connections(
-        1, [] { return std::unique_ptr<S3Bucket>(); },
-        [] { return std::unique_ptr<S3Bucket>(); });
+    S3Connections connections(1, make, make);
     std::shared_future<void> may_go = go.get_future().share();
     connections.Post({}, [may_go](S3Bucket&) { may_go.wait(); });
     const auto post = [&](int urgency, int second, int number) {
