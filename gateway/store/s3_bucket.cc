@@ -213,16 +213,17 @@ absl::StatusOr<std::string> S3Bucket::GetRange(absl::string_view key,
   return std::move(response->body);
 }
 
-absl::StatusOr<uint64_t> S3Bucket::SizeOf(absl::string_view key) {
+absl::StatusOr<S3Bucket::Seen> S3Bucket::Look(absl::string_view key) {
   ASSIGN_OR_RETURN(const HttpsResponse response,
                    Send({.method = "HEAD",
                          .target = TargetOf(key),
                          .total = patience_.small_request}));
-  uint64_t size = 0;
-  if (!absl::SimpleAtoi(response.Header("content-length"), &size)) {
+  Seen seen = {.size = 0,
+               .version = std::string(response.Header("x-amz-version-id"))};
+  if (!absl::SimpleAtoi(response.Header("content-length"), &seen.size)) {
     return Nonsense("HEAD", "no Content-Length");
   }
-  return size;
+  return seen;
 }
 
 absl::Status S3Bucket::Delete(absl::string_view key, const S3Version& version) {

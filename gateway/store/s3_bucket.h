@@ -97,8 +97,13 @@ class S3Bucket {
   // Of footage. Fewer than `length` bytes only at its end.
   absl::StatusOr<std::string> GetRange(absl::string_view key, uint64_t offset,
                                        uint64_t length);
-  absl::StatusOr<uint64_t> SizeOf(absl::string_view key);
-  // Where versions are kept, that one alone; without one, what has the key.
+  struct Seen {
+    uint64_t size;
+    S3Version version;
+  };
+  absl::StatusOr<Seen> Look(absl::string_view key);
+  // Where versions are kept, that one alone; without one, what has the key, of
+  // which such a store then only says that it is gone.
   absl::Status Delete(absl::string_view key, const S3Version& version);
   // Nobody can delete it before `until`; `mode` is GOVERNANCE or COMPLIANCE.
   absl::Status Retain(absl::string_view key, absl::string_view mode,

@@ -82,6 +82,14 @@ absl::StatusOr<std::optional<std::string>> GetIfThere(S3Bucket& bucket,
   return held.status();
 }
 
+// Whatever has that key now, and all of it.
+absl::Status Remove(S3Bucket& bucket, const std::string& key) {
+  const absl::StatusOr<S3Bucket::Seen> seen = bucket.Look(key);
+  if (absl::IsNotFound(seen.status())) return absl::OkStatus();
+  RETURN_IF_ERROR(seen.status());
+  return bucket.Delete(key, seen->version);
+}
+
 // Never replaces what is there.
 absl::Status PutOnce(S3Bucket& bucket, const std::string& key,
                      const std::string& bytes, bool may_be_there) {
@@ -299,8 +307,8 @@ absl::Status S3Store::CleanUpObjects(
       const auto stated = GetIfThere(bucket, absl::StrCat(key, s3::kStatement));
       absl::Status gone = stated.status();
       if (stated.ok() && !*stated && !is_needed(named->name, named->id)) {
-        gone = bucket.Delete(key, {});
-        ++cleaned.objects;
+        gone = Remove(bucket, key);
+        cleaned.objects += gone.ok();
       }
       inside_->book.Gone(key);
       RETURN_IF_ERROR(gone);
@@ -354,7 +362,7 @@ absl::StatusOr<std::unique_ptr<StoredBytes>> S3Store::Read(
 absl::Status S3Store::Keep(const Bundle& bundle) {
   ASSIGN_OR_RETURN(const auto lease, inside_->connections->Take());
   // What the store answers for is durable.
-  return (*lease)->SizeOf(bundle.location).status();
+  return (*lease)->Look(bundle.location).status();
 }
 
 std::string S3Store::StatedLocation(const Bundle& bundle) const {
@@ -404,7 +412,7 @@ absl::Status S3Store::LayOne(S3Bucket& bucket, const Laying& laying) {
 
 absl::Status S3Store::LayWitnessedOne(S3Bucket& bucket, const Laying& laying) {
   const std::string& key = laying.bundle.location;
-  RETURN_IF_ERROR(bucket.SizeOf(key).status());
+  RETURN_IF_ERROR(bucket.Look(key).status());
   const std::string statement = absl::StrCat(key, s3::kStatement);
   ASSIGN_OR_RETURN(const auto stated, GetIfThere(bucket, statement));
   if (!stated) {

@@ -450,7 +450,8 @@ absl::StatusOr<std::optional<Bundle>> S3Transfer::LookAround(
           return other.key == absl::StrCat(object.key, s3::kStatement);
         });
     if (object.key == key_ && !stated) {
-      RETURN_IF_ERROR(bucket.Delete(key_, {}));
+      ASSIGN_OR_RETURN(const S3Bucket::Seen seen, bucket.Look(key_));
+      RETURN_IF_ERROR(bucket.Delete(key_, seen.version));
       continue;
     }
     return absl::AlreadyExistsError(
@@ -479,12 +480,12 @@ absl::Status S3Transfer::Store(S3Bucket& bucket, const Wanted& wanted) {
     version = bucket.CompleteUpload(key_, upload, parts);
     if (absl::IsNotFound(version.status())) {
       // It was, and the answer was lost; else begin anew.
-      const absl::StatusOr<uint64_t> size = bucket.SizeOf(key_);
-      if (absl::IsNotFound(size.status())) {
+      const absl::StatusOr<S3Bucket::Seen> seen = bucket.Look(key_);
+      if (absl::IsNotFound(seen.status())) {
         return absl::FailedPreconditionError(version.status().message());
       }
-      RETURN_IF_ERROR(size.status());
-      version = S3Version();
+      RETURN_IF_ERROR(seen.status());
+      version = seen->version;
     }
   }
   RETURN_IF_ERROR(version.status());
