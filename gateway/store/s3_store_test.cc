@@ -400,6 +400,19 @@ TEST_F(S3StoreTest, OtherBytesOfAnotherGatewayStayAndIdenticalOnesAreNotTaken) {
   EXPECT_TRUE(Stored() == std::vector<std::string>({small, small}));
 }
 
+// It got its turn after it was given up, and kept it for ever.
+TEST_F(S3StoreTest, OneGivenUpWhileItWaitedForItsTurnKeptTheNextFromIt) {
+  Attempt first = Begin(small);
+  const Digest sha256 = Sha256::Of(small);
+  ASSERT_OK(first.upload->Commit(small.size(), sha256));
+  const auto second = *house->store().Open(first.source);
+  ASSERT_OK(second->Commit(small.size(), sha256));
+  second->Abort();
+  ASSERT_OK(first.Commit());
+  const auto third = *house->store().Open(first.source);
+  EXPECT_OK(CommitWhole(*third, small.size(), sha256));
+}
+
 TEST_F(S3StoreTest, LeftoversOfOurOwnAreRemovedAndNobodyElses) {
   const auto key = [](const std::string& tag, absl::string_view id, char c) {
     return absl::StrCat("cam-1/", id, "/",

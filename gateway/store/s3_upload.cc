@@ -116,7 +116,7 @@ void S3Transfer::Pump() {
     if (jobs_ == 0) CleanUp();
     return;
   }
-  if (!wanted_ && offered_ < inside_.options.part_bytes) return;
+  if (!HasWork()) return;
   if (!stuck_.ok()) {
     if (wanted_ && jobs_ == 0) {
       End(std::exchange(stuck_, absl::OkStatus()));
@@ -131,6 +131,8 @@ void S3Transfer::Pump() {
           MutexLock lock(self->mutex_);
           self->wants_key_ = false;
           self->owns_key_ = true;
+          // Given up while it waited: others wait too.
+          if (!self->HasWork()) self->GiveBackKey();
           self->Pump();
         }
         self->MakeCalls();
@@ -202,6 +204,10 @@ uint64_t S3Transfer::PartBytes(int number) const {
   const uint64_t first = inside_.options.part_bytes;
   if (number <= kSmallParts) return first;
   return number <= kMiddleParts ? 2 * first : 8 * first;
+}
+
+bool S3Transfer::HasWork() const {
+  return wanted_ || offered_ >= inside_.options.part_bytes;
 }
 
 bool S3Transfer::IsMultipart() const {
@@ -402,7 +408,8 @@ absl::StatusOr<Bundle> S3Transfer::Finish(S3Bucket& bucket,
   if (!bundle) {
     if (!IsMade()) RETURN_IF_ERROR(Store(bucket, wanted));
     RETURN_IF_ERROR(Verify(bucket, wanted));
-    // Another gateway may have stored others meanwhile. Ours stay beside them.
+    // Another gateway may have stored others meanwhile: ours are taken back,
+    // and the spool keeps them.
     RETURN_IF_ERROR(LookAround(bucket, wanted).status());
     bundle = Bundle{.location = key_, .size = wanted.size};
   }

@@ -90,6 +90,7 @@ class S3Transfer : public std::enable_shared_from_this<S3Transfer> {
   void PostJob(Job job) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PostPart(const Part& part) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t PartBytes(int number) const;
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsMultipart() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasAllParts() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BeginAnew() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
