@@ -132,8 +132,7 @@ struct FakeDisk::State {
   Luck DrawLuck() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
   // A clock that moves with each operation.
   absl::Time Now() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) {
-    return absl::FromUnixSeconds(1'700'000'000) +
-           absl::Microseconds(operations);
+    return epoch + absl::Microseconds(operations);
   }
 
   // --- names ---
@@ -203,6 +202,8 @@ struct FakeDisk::State {
   bool power ABSL_GUARDED_BY(mutex) = true;
   int life ABSL_GUARDED_BY(mutex) = 0;  // ends with each power cut
   int operations ABSL_GUARDED_BY(mutex) = 0;
+  absl::Time epoch ABSL_GUARDED_BY(mutex) =
+      absl::FromUnixSeconds(1'700'000'000);
   int syncs ABSL_GUARDED_BY(mutex) = 0;
   uint64_t capacity ABSL_GUARDED_BY(mutex) = kNoCapacity;
   uint64_t used ABSL_GUARDED_BY(mutex) = 0;
@@ -671,6 +672,11 @@ void FakeDisk::SetCapacity(uint64_t bytes) {
 void FakeDisk::MountAt(absl::string_view directory) {
   MutexLock lock(state_->mutex);
   state_->mounts.push_back(Normal(directory));
+}
+
+void FakeDisk::SetNow(absl::Time now) {
+  MutexLock lock(state_->mutex);
+  state_->epoch = now - absl::Microseconds(state_->operations);
 }
 
 int FakeDisk::operations() const {

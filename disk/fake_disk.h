@@ -86,6 +86,10 @@ class FakeDisk final : public Disk {
       absl::AnyInvocable<absl::Status(const DiskOperation& operation)>;
   void SetFault(Fault fault);
 
+  // What files say that are written to from now on; each operation adds a
+  // microsecond.
+  void SetNow(absl::Time now);
+
   // Bytes that all files together may take; beyond that writes fail with
   // ResourceExhausted. No limit at first.
   void SetCapacity(uint64_t bytes);

@@ -106,6 +106,96 @@ bool Tell(wire::Statement& out, const Quarantined& event) {
   return true;
 }
 
+bool Tell(wire::Statement& out, const Expired& event) {
+  wire::Expired& told = *out.mutable_expired();
+  SetTransfer(told, event);
+  told.set_received_size(event.received_size);
+  told.set_last_active(TimeText(event.last_active));
+  return true;
+}
+
+wire::Place ToWire(Deleted::Place place) {
+  switch (place) {
+    case Deleted::Place::kStore:
+      return wire::STORE;
+    case Deleted::Place::kSpool:
+      return wire::SPOOL;
+    case Deleted::Place::kQuarantine:
+      return wire::QUARANTINE;
+  }
+  return wire::PLACE_UNSPECIFIED;
+}
+
+bool Tell(wire::Statement& out, const Deleted& event) {
+  wire::Deleted& told = *out.mutable_deleted();
+  wire::Transfer& transfer = *told.mutable_transfer();
+  if (event.name) {
+    transfer.set_camera_id(event.name->camera_id());
+    transfer.set_recording_id(event.name->recording_id());
+  }
+  transfer.set_transfer_id(event.transfer_id.ToString());
+  transfer.set_device(event.device);
+  told.set_place(ToWire(event.place));
+  told.set_size(event.size);
+  if (event.sha256) told.set_sha256(event.sha256->ToHex());
+  told.set_rule(event.rule);
+  told.set_legal_basis(event.legal_basis);
+  told.set_retain_until(TimeText(event.retain_until));
+  told.set_by("retention");
+  return true;
+}
+
+bool Tell(wire::Statement& out, const Held& event) {
+  wire::Held& told = *out.mutable_held();
+  told.set_hold(event.hold);
+  for (const std::string& id : event.cameras) told.add_cameras(id);
+  for (const std::string& id : event.recordings) told.add_recordings(id);
+  for (const std::string& id : event.incidents) told.add_incidents(id);
+  told.set_reason(event.reason);
+  told.set_by(event.by);
+  return true;
+}
+
+bool Tell(wire::Statement& out, const Released& event) {
+  out.mutable_released()->set_hold(event.hold);
+  return true;
+}
+
+wire::Finding ToWire(Damaged::Finding finding) {
+  switch (finding) {
+    case Damaged::Finding::kMissing:
+      return wire::MISSING;
+    case Damaged::Finding::kDiffers:
+      return wire::DIFFERS;
+    case Damaged::Finding::kUnreadable:
+      return wire::UNREADABLE;
+    case Damaged::Finding::kUnproven:
+      return wire::UNPROVEN;
+  }
+  return wire::FINDING_UNSPECIFIED;
+}
+
+bool Tell(wire::Statement& out, const Damaged& event) {
+  wire::Damaged& told = *out.mutable_damaged();
+  told.set_camera_id(event.name.camera_id());
+  told.set_recording_id(event.name.recording_id());
+  told.set_finding(ToWire(event.finding));
+  told.set_detail(event.detail);
+  told.set_location(event.location);
+  return true;
+}
+
+bool Tell(wire::Statement& out, const Scrubbed& event) {
+  wire::Scrubbed& told = *out.mutable_scrubbed();
+  told.set_begun(TimeText(event.begun));
+  told.set_sound(event.sound);
+  told.set_bytes(event.bytes);
+  told.set_damaged(event.damaged);
+  told.set_deleted(event.deleted);
+  told.set_stated(event.stated);
+  return true;
+}
+
 bool Tell(wire::Statement& out, const Refused& event) {
   wire::Refused& told = *out.mutable_refused();
   told.mutable_transfer()->set_camera_id(event.name.camera_id());
@@ -154,7 +244,56 @@ bool Tell(wire::Statement& out, const Residency& event) {
   return true;
 }
 
+std::optional<absl::Time> TimeOf(int64_t unix_micros) {
+  if (unix_micros == 0) return std::nullopt;
+  return absl::FromUnixMicros(unix_micros);
+}
+
+Basis BasisOf(const wire::Metadata& metadata) {
+  return {.incident = metadata.incident(),
+          .legal_basis = metadata.legal_basis(),
+          .home = metadata.home(),
+          .start = TimeOf(metadata.start_unix_micros()),
+          .retain_until = TimeOf(metadata.retain_until_unix_micros())};
+}
+
+absl::StatusOr<RecordingName> NameOf(const wire::Transfer& transfer) {
+  return RecordingName::Parse(transfer.camera_id(), transfer.recording_id());
+}
+
+absl::StatusOr<Read::Stored> ReadStored(const wire::Statement& statement) {
+  const wire::Stored& stored = statement.stored();
+  ASSIGN_OR_RETURN(RecordingName name, NameOf(stored.transfer()));
+  ASSIGN_OR_RETURN(TransferId transfer_id,
+                   TransferId::Parse(stored.transfer().transfer_id()));
+  ASSIGN_OR_RETURN(const Digest sha256, Digest::FromHex(stored.sha256()));
+  Read::Stored read = {.name = std::move(name),
+                       .transfer_id = std::move(transfer_id),
+                       .device = stored.transfer().device(),
+                       .size = stored.size(),
+                       .sha256 = sha256,
+                       .location = stored.location(),
+                       .at = {},
+                       .clock_synchronised = statement.clock_synchronised(),
+                       .basis = BasisOf(stored.metadata())};
+  std::string wrong;
+  if (!absl::ParseTime(absl::RFC3339_full, statement.time(), &read.at,
+                       &wrong)) {
+    return absl::DataLossError(absl::StrCat("a statement's time: ", wrong));
+  }
+  return read;
+}
+
 }  // namespace
+
+absl::StatusOr<Basis> ReadMetadata(absl::string_view metadata) {
+  wire::Metadata parsed;
+  if (!parsed.ParseFromArray(metadata.data(),
+                             static_cast<int>(metadata.size()))) {
+    return absl::DataLossError("the metadata of a transfer is none");
+  }
+  return BasisOf(parsed);
+}
 
 absl::StatusOr<std::string> Write(const Frame& frame, const Event& event) {
   wire::Statement statement;
@@ -188,15 +327,10 @@ absl::StatusOr<Read> ReadBack(absl::string_view statement) {
   ASSIGN_OR_RETURN(const wire::Statement parsed, ParseStatement(statement));
   Read read;
   if (parsed.has_stored()) {
-    const wire::Transfer& transfer = parsed.stored().transfer();
-    ASSIGN_OR_RETURN(
-        RecordingName name,
-        RecordingName::Parse(transfer.camera_id(), transfer.recording_id()));
-    ASSIGN_OR_RETURN(const Digest sha256,
-                     Digest::FromHex(parsed.stored().sha256()));
-    read.stored = Read::Stored{.name = std::move(name),
-                               .size = parsed.stored().size(),
-                               .sha256 = sha256};
+    ASSIGN_OR_RETURN(read.stored, ReadStored(parsed));
+  }
+  if (parsed.has_deleted() && parsed.deleted().place() == wire::STORE) {
+    ASSIGN_OR_RETURN(read.deleted, NameOf(parsed.deleted().transfer()));
   }
   if (parsed.has_log_closed()) {
     read.next_origin = parsed.log_closed().next_origin();

@@ -79,6 +79,52 @@ struct Quarantined {
   Digest received;
 };
 
+// --- of what is not kept any longer, or not to be deleted ---
+
+struct Expired {
+  RecordingName name;
+  TransferId transfer_id;
+  std::string device;
+  uint64_t received_size;
+  absl::Time last_active;
+};
+// Said before the first byte goes.
+struct Deleted {
+  enum class Place { kStore, kSpool, kQuarantine };
+  std::optional<RecordingName> name;  // absent: nobody knows it any more
+  TransferId transfer_id;
+  std::string device;  // may be empty
+  Place place;
+  uint64_t size;
+  std::optional<Digest> sha256;
+  std::string rule;  // by which it was kept that long
+  std::string legal_basis;
+  absl::Time retain_until;
+};
+struct Held {
+  std::string hold;
+  std::vector<std::string> cameras, recordings, incidents;
+  std::string reason;
+  std::string by;
+};
+struct Released {
+  std::string hold;
+};
+
+// --- of what is stored, read once more ---
+
+struct Damaged {
+  enum class Finding { kMissing, kDiffers, kUnreadable, kUnproven };
+  RecordingName name;
+  Finding finding;
+  std::string detail;
+  std::string location;
+};
+struct Scrubbed {
+  absl::Time begun;
+  uint64_t sound, bytes, damaged, deleted, stated;
+};
+
 // --- of who was turned away; left_out: how many since the last such statement
 // are not stated ---
 
@@ -128,7 +174,8 @@ struct Residency {
 
 using Event = std::variant<LogBegun, LogClosed, LogCut, LogDeleted,
                            GatewayStarted, GatewayStopped, Opened, TakenOver,
-                           Stored, Conflicting, Quarantined, Refused,
+                           Stored, Conflicting, Quarantined, Expired, Deleted,
+                           Held, Released, Damaged, Scrubbed, Refused,
                            CertificateRefused, EgressRefused, Residency>;
 
 // Who says it, and when.
@@ -144,14 +191,34 @@ struct Frame {
 //                    `metadata` is no message
 absl::StatusOr<std::string> Write(const Frame& frame, const Event& event);
 
-// What the log itself has to know of a statement that it wrote before.
+// What a device said of a recording, as far as it says how long that is kept.
+struct Basis {
+  std::string incident;
+  std::string legal_basis;
+  bool home = false;
+  std::optional<absl::Time> start = {};
+  std::optional<absl::Time> retain_until = {};
+};
+// Of schleuse.transfer.v1.Metadata as it came.
+//   DataLoss  these bytes are none
+absl::StatusOr<Basis> ReadMetadata(absl::string_view metadata);
+
+// What has to be known of a statement that was written before.
 struct Read {
   struct Stored {
     RecordingName name;
+    TransferId transfer_id;
+    std::string device;
     uint64_t size;
     Digest sha256;
+    std::string location;
+    absl::Time at;
+    bool clock_synchronised;
+    Basis basis;
   };
   std::optional<Stored> stored = {};
+  // Of a Deleted, what was deleted from the store.
+  std::optional<RecordingName> deleted = {};
   // Of a LogClosed.
   std::optional<std::string> next_origin = {};
 };

@@ -72,6 +72,13 @@ TEST(StatementTest, SaysWhoWhatAndWhen) {
   EXPECT_EQ(read.stored->name, stored.name);
   EXPECT_EQ(read.stored->size, stored.size);
   EXPECT_EQ(read.stored->sha256, stored.sha256);
+  EXPECT_EQ(read.stored->transfer_id, stored.transfer_id);
+  EXPECT_EQ(read.stored->device, stored.device);
+  EXPECT_EQ(read.stored->location, stored.location);
+  EXPECT_EQ(read.stored->at, kFrame.time);
+  EXPECT_TRUE(read.stored->clock_synchronised);
+  EXPECT_EQ(read.stored->basis.incident, "2024-17");
+  EXPECT_TRUE(read.stored->basis.home);
   EXPECT_EQ(read.next_origin, std::nullopt);
 }
 
@@ -82,11 +89,31 @@ TEST(StatementTest, EveryEventCanBeTold) {
   const Digest hash = Sha256::Of("");
   for (const Event& event :
        {Event(LogBegun{"g/custody/2026", "checkpoint", "why"}),
-        Event(LogClosed{"g/custody/2027"}), Event(LogCut{7}),
-        Event(GatewayStarted{"0.2.0"}), Event(GatewayStopped{}),
-        Event(Opened{name, id, "d"}), Event(TakenOver{name, id, "d", "e"}),
-        Event(AnyStored()), Event(Conflicting{name, id, "d", hash}),
+        Event(LogClosed{"g/custody/2027"}),
+        Event(LogCut{7}),
+        Event(GatewayStarted{"0.2.0"}),
+        Event(GatewayStopped{}),
+        Event(Opened{name, id, "d"}),
+        Event(TakenOver{name, id, "d", "e"}),
+        Event(AnyStored()),
+        Event(Conflicting{name, id, "d", hash}),
         Event(Quarantined{name, id, "d", 1, hash, 2, hash}),
+        Event(Expired{name, id, "d", 7, kFrame.time}),
+        Event(Deleted{name, id, "d", Deleted::Place::kStore, 7, hash, "body",
+                      "PolG 44", kFrame.time}),
+        Event(Deleted{{},
+                      id,
+                      "",
+                      Deleted::Place::kQuarantine,
+                      7,
+                      {},
+                      "",
+                      "",
+                      kFrame.time}),
+        Event(Held{"h-1", {"c*"}, {"r"}, {"i"}, "why", "who"}),
+        Event(Released{"h-1"}),
+        Event(Damaged{name, Damaged::Finding::kMissing, "gone", "c/r"}),
+        Event(Scrubbed{kFrame.time, 1, 2, 3, 4, 5}),
         Event(Refused{name, "d", "why", 1}),
         Event(CertificateRefused{"d", "0f", "why", 2}),
         Event(EgressRefused{"store", 443, "192.0.2.1:443", "why", 3}),
@@ -94,6 +121,25 @@ TEST(StatementTest, EveryEventCanBeTold) {
     ASSERT_OK_AND_ASSIGN(const std::string bytes, Write(kFrame, event));
     EXPECT_OK(ReadBack(bytes).status()) << bytes;
     EXPECT_THAT(bytes, HasSubstr("\"nonce\":\"bm5ubm5u"));
+  }
+}
+
+TEST(StatementTest, ReadsWhatWasDeletedFromTheStoreAlone) {
+  SeededRandom random(1);
+  const RecordingName name = *RecordingName::Parse("c", "r");
+  const TransferId id = TransferId::Make(random);
+  using Place = Deleted::Place;
+  for (const Place place : {Place::kStore, Place::kSpool, Place::kQuarantine}) {
+    ASSERT_OK_AND_ASSIGN(
+        const std::string bytes,
+        Write(
+            kFrame,
+            Deleted{
+                name, id, "d", place, 7, {}, "body", "PolG 44", kFrame.time}));
+    ASSERT_OK_AND_ASSIGN(const Read read, ReadBack(bytes));
+    EXPECT_EQ(read.deleted, place == Place::kStore
+                                ? std::optional<RecordingName>(name)
+                                : std::nullopt);
   }
 }
 

@@ -243,6 +243,9 @@ v1::GetTransferReply ToProto(const TransferView& view) {
     case TransferView::State::kStored:
       proto.set_state(v1::GetTransferReply::STORED);
       break;
+    case TransferView::State::kDeleted:
+      proto.set_state(v1::GetTransferReply::DELETED);
+      break;
     case TransferView::State::kHeldForOperator:
       proto.set_state(v1::GetTransferReply::HELD_FOR_OPERATOR);
       break;

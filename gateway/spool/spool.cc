@@ -281,6 +281,115 @@ absl::StatusOr<std::optional<Unstored>> Spool::ReadFinished(
                   .bytes_missing = absl::IsNotFound(bytes)};
 }
 
+std::vector<std::pair<RecordingName, TransferId>> Spool::OpenTransfers() const {
+  MutexLock lock(mutex_);
+  std::vector<std::pair<RecordingName, TransferId>> open;
+  for (const auto& [name, entry] : index_) {
+    if (entry.open) open.emplace_back(name, entry.open->id);
+  }
+  return open;
+}
+
+absl::StatusOr<Spooled> Spool::Look(const TransferId& id) const {
+  journal::Summary summary;
+  RETURN_IF_ERROR(ReadJournal(id, summary));
+  if (!summary.begun) {
+    return absl::DataLossError(
+        absl::StrCat("transfer ", id.ToString(), ": its journal has no begin"));
+  }
+  // Whichever was written later; a finished one's bytes may be the store's.
+  ASSIGN_OR_RETURN(const FileInfo records, disk_.Stat(RecordsPath(id)));
+  const absl::StatusOr<FileInfo> bytes = disk_.Stat(BytesPath(id));
+  RETURN_IF_ERROR(OkIfNotFound(bytes.status()));
+  return Spooled{
+      .id = id,
+      .begun = *std::move(summary.begun),
+      .received = summary.received,
+      .finished = summary.finished,
+      .last_active = bytes.ok() ? std::max(bytes->modified, records.modified)
+                                : records.modified};
+}
+
+absl::StatusOr<std::vector<SetAsideTransfer>> Spool::Quarantine() const {
+  ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                   disk_.List(directory_));
+  std::vector<SetAsideTransfer> all;
+  std::optional<TransferId> last;
+  for (const std::string& name : names) {
+    std::optional<TransferId> id = IdOf(name, kRecordsSuffix);
+    const bool aside = !id;
+    if (aside) id = IdOf(name, kRecordsAsideSuffix);
+    // One whose journal is gone has its bytes alone.
+    if (!id) id = IdOf(name, kBytesAsideSuffix);
+    // Sorted: what belongs to one transfer lies together.
+    if (!id || id == last) continue;
+    ASSIGN_OR_RETURN(std::optional<SetAsideTransfer> transfer,
+                     ReadSetAside(*id, aside));
+    if (!transfer) continue;
+    last = id;
+    all.push_back(*std::move(transfer));
+  }
+  return all;
+}
+
+// nullopt: it is an open one, or on its way to become one or to be forgotten.
+absl::StatusOr<std::optional<SetAsideTransfer>> Spool::ReadSetAside(
+    const TransferId& id, bool aside) const {
+  const std::string suffix(aside ? kAsideSuffix : "");
+  const std::string records = absl::StrCat(RecordsPath(id), suffix);
+  journal::Summary summary;
+  const absl::Status read = RecordFile::Visit(
+      disk_, records, [&summary](absl::string_view payload, uint64_t) {
+        return summary.Add(journal::Decode(payload));
+      });
+  if (PassesByItself(read)) return read;
+  if (!aside) {
+    if (!read.ok() || !summary.begun || !summary.mismatched) {
+      return std::optional<SetAsideTransfer>();
+    }
+    const std::optional<TransferId> open = Lookup(summary.begun->name);
+    if (open == id) return std::optional<SetAsideTransfer>();
+  }
+  SetAsideTransfer transfer = {.id = id,
+                               .begun = std::move(summary.begun),
+                               .size = 0,
+                               .last_active = absl::InfinitePast()};
+  for (const std::string& path :
+       {records, absl::StrCat(BytesPath(id), suffix)}) {
+    const absl::StatusOr<FileInfo> info = disk_.Stat(path);
+    if (absl::IsNotFound(info.status())) continue;
+    RETURN_IF_ERROR(info.status());
+    transfer.last_active = std::max(transfer.last_active, info->modified);
+    if (path != records) transfer.size = info->size;
+  }
+  return transfer;
+}
+
+absl::Status Spool::RemoveSetAside(const SetAsideTransfer& transfer) {
+  const std::string bytes = BytesPath(transfer.id);
+  const std::string records = RecordsPath(transfer.id);
+  const bool mismatched = disk_.Stat(records).ok();
+  // The bytes first: as long as the journal lies there, they are found again.
+  for (const std::string& path :
+       {bytes, absl::StrCat(bytes, kAsideSuffix), records,
+        absl::StrCat(records, kAsideSuffix)}) {
+    RETURN_IF_ERROR(OkIfNotFound(disk_.Remove(path)));
+  }
+  RETURN_IF_ERROR(NameSyncs::Change(name_syncs_, directory_).Sync());
+  if (!mismatched || !transfer.begun) return absl::OkStatus();
+  MutexLock lock(mutex_);
+  const auto held = held_.find(transfer.begun->principal);
+  if (held != held_.end()) Release(held);
+  const auto entry = index_.find(transfer.begun->name);
+  if (entry == index_.end() || entry->second.mismatches == 0) {
+    return absl::OkStatus();
+  }
+  if (--entry->second.mismatches == 0 && !entry->second.open) {
+    index_.erase(entry);
+  }
+  return absl::OkStatus();
+}
+
 int Spool::HeldBy(absl::string_view principal) const {
   MutexLock lock(mutex_);
   const auto held = held_.find(principal);

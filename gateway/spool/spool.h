@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -44,11 +45,28 @@ struct Unstored {
   bool bytes_missing;
 };
 
+// What the journal of a transfer says that nobody is busy with.
+struct Spooled {
+  TransferId id;
+  Begun begun;
+  uint64_t received;                 // bytes
+  std::optional<Finished> finished;  // all bytes were there
+  absl::Time last_active;            // when something was last written to it
+};
+
+// A transfer that ended without being stored, and whose files are kept.
+struct SetAsideTransfer {
+  TransferId id;
+  std::optional<Begun> begun;  // absent where its journal cannot be read
+  uint64_t size;               // of what arrived, bytes
+  absl::Time last_active;      // as above
+};
+
 // Safe to call from many threads.
 class Spool {
  public:
-  // `directory` exists. Nothing is read yet. `id_tag`: with which the ids of new
-  // transfers begin (TransferId::Make).
+  // `directory` exists. Nothing is read yet. `id_tag`: with which the ids of
+  // new transfers begin (TransferId::Make).
   Spool(Disk& disk, absl::string_view directory, Random& random,
         absl::string_view id_tag = "");
 
@@ -79,6 +97,15 @@ class Spool {
   //   NotFound  it has no journal yet
   absl::StatusOr<std::optional<Unstored>> ReadFinished(
       const TransferId& id) const;
+  // The open transfers, in the order of their recordings' names.
+  std::vector<std::pair<RecordingName, TransferId>> OpenTransfers() const;
+  // What the journal of an open transfer says, as ReadFinished.
+  absl::StatusOr<Spooled> Look(const TransferId& id) const;
+  // Those that ended in a mismatch, and those that were set aside. Reads their
+  // journals.
+  absl::StatusOr<std::vector<SetAsideTransfer>> Quarantine() const;
+  // Removes the files of one of these, and counts it no more.
+  absl::Status RemoveSetAside(const SetAsideTransfer& transfer);
   // How many transfers of `principal` (SPIFFE ID) the spool keeps: open ones
   // and those that ended in a mismatch.
   int HeldBy(absl::string_view principal) const;
@@ -125,6 +152,8 @@ class Spool {
   absl::Status RecoverAside(const TransferId& id);
   absl::Status RecoverRemoval(const TransferId& id);
 
+  absl::StatusOr<std::optional<SetAsideTransfer>> ReadSetAside(
+      const TransferId& id, bool aside) const;
   absl::Status RenameAside(const TransferId& id);
   void Index(const Begun& begun, const TransferId& id);
   Held::iterator Hold(absl::string_view principal)

@@ -236,6 +236,44 @@ absl::StatusOr<std::optional<Proof>> FakeStore::ReadProof(
   return object->second.proof;
 }
 
+absl::StatusOr<std::optional<Proof>> FakeStore::FindProof(
+    const RecordingName& name) const {
+  MutexLock lock(server_.mutex_);
+  RETURN_IF_ERROR(server_.status_);
+  for (const auto& [key, object] : server_.objects_) {
+    if (object.name == name && object.proof) return object.proof;
+  }
+  return std::optional<Proof>();
+}
+
+absl::StatusOr<StorePage> FakeStore::List(const std::string& after) const {
+  constexpr size_t kPageNames = 8;
+  MutexLock lock(server_.mutex_);
+  RETURN_IF_ERROR(server_.status_);
+  StorePage page;
+  for (auto at = server_.objects_.upper_bound(after);
+       at != server_.objects_.end(); ++at) {
+    const RecordingName& name = at->second.name;
+    if (at->second.foreign) continue;
+    if (!page.names.empty() && page.names.back() == name) continue;
+    if (page.names.size() == kPageNames) {
+      page.next = absl::StrCat(page.names.back().ToString(), "/~");
+      return page;
+    }
+    page.names.push_back(name);
+  }
+  return page;
+}
+
+absl::Status FakeStore::Delete(const Bundle&, const Proof&) {
+  return absl::UnimplementedError("it deletes by its own rules");
+}
+
+absl::StatusOr<std::optional<DeletedBundle>> FakeStore::FindDeleted(
+    const RecordingName&) const {
+  return std::nullopt;
+}
+
 absl::Status FakeStore::Probe() const {
   MutexLock lock(server_.mutex_);
   return server_.status_;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/failpoint.h"
 #include "base/log.h"
@@ -18,10 +19,14 @@ constexpr absl::string_view kBytesPrefix = "recording.";
 constexpr absl::string_view kStatement = "statement.json";
 constexpr absl::string_view kReceipt = "receipt.tlog-proof";
 constexpr absl::string_view kWitnessed = "receipt.witnessed.tlog-proof";
+constexpr absl::string_view kDeletion = "deleted.json";
+constexpr absl::string_view kDeletionReceipt = "deleted.tlog-proof";
 // No camera can be called so.
 constexpr absl::string_view kNewestReceipt = ".newest-receipt.tlog-proof";
 constexpr uint64_t kProofBytesMax = 128 << 10;
 constexpr uint64_t kReadBytes = 1 << 20;
+// Names of one page.
+constexpr size_t kPageNames = 256;
 // Hashed in one step of a commit: some ten milliseconds.
 constexpr uint64_t kStepBytes = 8 << 20;
 
@@ -131,12 +136,16 @@ class FileStore::Upload final : public StoreUpload {
   // Nothing if there is something to be read first.
   absl::StatusOr<std::optional<Bundle>> Begin(uint64_t size) {
     const Names names(store_, directory_);
-    ASSIGN_OR_RETURN(const std::vector<Bundle> found,
-                     store_.Find(source_.name));
-    if (!found.empty()) {
-      if (found.front().size != size) return OtherBytes(found.front());
-      reading_ = Reading{.bundle = found.front(), .linked_here = false};
+    ASSIGN_OR_RETURN(const Held held, store_.Look(source_.name));
+    if (!held.bundles.empty()) {
+      const Bundle& found = held.bundles.front();
+      if (found.size != size) return OtherBytes(found);
+      reading_ = Reading{.bundle = found, .linked_here = false};
       return std::nullopt;
+    }
+    if (held.deleted) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("what was stored in ", directory_, " was deleted"));
     }
     ASSIGN_OR_RETURN(NameSyncs::Change made,
                      store_.MakeDirectoryOf(source_.name));
@@ -356,22 +365,29 @@ absl::StatusOr<std::unique_ptr<StoreUpload>> FileStore::Open(
 
 absl::StatusOr<std::vector<Bundle>> FileStore::Find(
     const RecordingName& name) const {
+  ASSIGN_OR_RETURN(Held held, Look(name));
+  return std::move(held.bundles);
+}
+
+absl::StatusOr<FileStore::Held> FileStore::Look(
+    const RecordingName& name) const {
   const std::string directory = DirectoryOf(name);
   const absl::StatusOr<std::vector<std::string>> names = disk_.List(directory);
   if (absl::IsNotFound(names.status())) {
     // Nothing of that name, unless the whole store is gone.
     RETURN_IF_ERROR(Probe());
-    return std::vector<Bundle>{};
+    return Held{};
   }
   RETURN_IF_ERROR(names.status());
-  std::vector<Bundle> bundles;
+  Held held;
   for (const std::string& file : *names) {
+    held.deleted |= file == kDeletion;
     if (!absl::StartsWith(file, kBytesPrefix)) continue;
     const std::string path = JoinPath(directory, file);
     ASSIGN_OR_RETURN(const FileInfo info, disk_.Stat(path));
-    bundles.push_back({.location = path, .size = info.size});
+    held.bundles.push_back({.location = path, .size = info.size});
   }
-  return bundles;
+  return held;
 }
 
 absl::StatusOr<std::unique_ptr<StoredBytes>> FileStore::Read(
@@ -526,10 +542,20 @@ absl::StatusOr<std::optional<std::string>> FileStore::NewestReceipt() const {
 
 absl::StatusOr<std::optional<Proof>> FileStore::ReadProof(
     const Bundle& bundle) const {
-  const std::string directory = ParentOf(bundle.location);
+  return ReadBoth(ParentOf(bundle.location), kStatement, kReceipt);
+}
+
+absl::StatusOr<std::optional<Proof>> FileStore::FindProof(
+    const RecordingName& name) const {
+  return ReadBoth(DirectoryOf(name), kStatement, kReceipt);
+}
+
+absl::StatusOr<std::optional<Proof>> FileStore::ReadBoth(
+    absl::string_view directory, absl::string_view statement,
+    absl::string_view receipt) const {
   Proof proof;
   const std::pair<absl::string_view, std::string*> files[] = {
-      {kStatement, &proof.statement}, {kReceipt, &proof.receipt}};
+      {statement, &proof.statement}, {receipt, &proof.receipt}};
   for (const auto& [name, into] : files) {
     absl::StatusOr<std::string> bytes =
         ReadFile(disk_, JoinPath(directory, name), kProofBytesMax);
@@ -538,6 +564,97 @@ absl::StatusOr<std::optional<Proof>> FileStore::ReadProof(
     *into = *std::move(bytes);
   }
   return proof;
+}
+
+absl::StatusOr<std::vector<std::string>> FileStore::ListDirectories(
+    absl::string_view directory) const {
+  ASSIGN_OR_RETURN(std::vector<std::string> names, disk_.List(directory));
+  absl::Status failed;
+  std::erase_if(names, [&](const std::string& name) {
+    if (!IsId(name)) return true;
+    const absl::StatusOr<FileInfo> info = disk_.Stat(JoinPath(directory, name));
+    if (absl::IsNotFound(info.status())) return true;
+    failed.Update(info.status());
+    return !info.ok() || !info->is_directory;
+  });
+  RETURN_IF_ERROR(failed);
+  return names;
+}
+
+absl::StatusOr<StorePage> FileStore::List(const std::string& after) const {
+  RETURN_IF_ERROR(Probe());
+  const std::pair<std::string, std::string> begin =
+      absl::StrSplit(after, absl::MaxSplits('/', 1));
+  StorePage page;
+  ASSIGN_OR_RETURN(const std::vector<std::string> cameras,
+                   ListDirectories(root_));
+  for (auto camera =
+           std::lower_bound(cameras.begin(), cameras.end(), begin.first);
+       camera != cameras.end(); ++camera) {
+    const absl::StatusOr<std::vector<std::string>> recordings =
+        ListDirectories(JoinPath(root_, *camera));
+    if (absl::IsNotFound(recordings.status())) continue;
+    RETURN_IF_ERROR(recordings.status());
+    auto recording = recordings->begin();
+    if (*camera == begin.first) {
+      recording = std::upper_bound(recordings->begin(), recordings->end(),
+                                   begin.second);
+    }
+    for (; recording != recordings->end(); ++recording) {
+      if (page.names.size() == kPageNames) {
+        page.next = page.names.back().ToString();
+        return page;
+      }
+      ASSIGN_OR_RETURN(RecordingName name,
+                       RecordingName::Parse(*camera, *recording));
+      page.names.push_back(std::move(name));
+    }
+  }
+  return page;
+}
+
+absl::Status FileStore::Delete(const Bundle& bundle, const Proof& deletion) {
+  const std::string directory = ParentOf(bundle.location);
+  ASSIGN_OR_RETURN(const std::optional<Proof> stored, ReadProof(bundle));
+  if (!stored) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory, " holds no receipt"));
+  }
+  ASSIGN_OR_RETURN(const std::optional<Proof> before,
+                   ReadBoth(directory, kDeletion, kDeletionReceipt));
+  // Written anew where it lies already: whether that is durable, nobody knows.
+  const Proof& said = before ? *before : deletion;
+  {
+    MutexLock laying(laying_);
+    RETURN_IF_ERROR(LayAll(std::vector<absl::StatusOr<Drafts>>{
+                               Drafts{directory,
+                                      {{kDeletion, said.statement},
+                                       {kDeletionReceipt, said.receipt}}}})
+                        .front());
+  }
+  Failpoint("store.deletion_laid");
+  const Names names(*this, directory);
+  const absl::Status removed = disk_.Remove(bundle.location);
+  if (!removed.ok() && !absl::IsNotFound(removed)) return removed;
+  Failpoint("store.deleted");
+  return disk_.SyncDirectory(directory);
+}
+
+absl::StatusOr<std::optional<DeletedBundle>> FileStore::FindDeleted(
+    const RecordingName& name) const {
+  const std::string directory = DirectoryOf(name);
+  ASSIGN_OR_RETURN(std::optional<Proof> deletion,
+                   ReadBoth(directory, kDeletion, kDeletionReceipt));
+  if (!deletion) return std::optional<DeletedBundle>();
+  ASSIGN_OR_RETURN(std::optional<Proof> stored,
+                   ReadBoth(directory, kStatement, kReceipt));
+  if (!stored) {
+    return absl::DataLossError(
+        absl::StrCat(directory, " holds a deletion, and no receipt"));
+  }
+  return DeletedBundle{.location = directory,
+                       .stored = *std::move(stored),
+                       .deletion = *std::move(deletion)};
 }
 
 std::string FileStore::StatedLocation(const Bundle& bundle) const {

@@ -47,6 +47,12 @@ class FileStore final : public Store {
   absl::StatusOr<std::optional<std::string>> NewestReceipt() const override;
   absl::StatusOr<std::optional<Proof>> ReadProof(
       const Bundle& bundle) const override;
+  absl::StatusOr<std::optional<Proof>> FindProof(
+      const RecordingName& name) const override;
+  absl::StatusOr<StorePage> List(const std::string& after) const override;
+  absl::Status Delete(const Bundle& bundle, const Proof& deletion) override;
+  absl::StatusOr<std::optional<DeletedBundle>> FindDeleted(
+      const RecordingName& name) const override;
   std::string StatedLocation(const Bundle& bundle) const override;
   bool reads_back() const override { return options_.read_back; }
   absl::Status Probe() const override;
@@ -61,7 +67,20 @@ class FileStore final : public Store {
   // While it lives, nobody else changes the names of that recording: what one
   // commit may take back, no other shall find and call stored.
   class Names;
+  // What a recording's directory holds.
+  struct Held {
+    std::vector<Bundle> bundles = {};
+    bool deleted = false;  // a deletion lies there
+  };
+  absl::StatusOr<Held> Look(const RecordingName& name) const;
   std::string DirectoryOf(const RecordingName& name) const;
+  // The names in a directory, sorted; of the store's own files none.
+  absl::StatusOr<std::vector<std::string>> ListDirectories(
+      absl::string_view directory) const;
+  // nullopt: not both files are there.
+  absl::StatusOr<std::optional<Proof>> ReadBoth(
+      absl::string_view directory, absl::string_view statement,
+      absl::string_view receipt) const;
   // Makes a directory, whose name is durable once the change is synced.
   absl::StatusOr<NameSyncs::Change> Make(absl::string_view directory);
   // Makes a camera's directory and its name durable, once a process; leaves

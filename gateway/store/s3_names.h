@@ -30,6 +30,11 @@ inline std::string KeyOf(const RecordingName& name, const TransferId& id) {
 }
 
 // What the key of a recording's bytes says; nullopt: it is none.
+// In the order of keys, no key of that recording's lies behind it.
+inline std::string BehindAllOf(const RecordingName& name) {
+  return absl::StrCat(PrefixOf(name), "~");
+}
+
 struct Named {
   RecordingName name;
   TransferId id;

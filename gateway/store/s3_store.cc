@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/strings/strip.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "gateway/store/newest_receipt.h"
@@ -363,6 +364,56 @@ absl::Status S3Store::Keep(const Bundle& bundle) {
   ASSIGN_OR_RETURN(const auto lease, inside_->connections->Take());
   // What the store answers for is durable.
   return (*lease)->Look(bundle.location).status();
+}
+
+absl::StatusOr<std::optional<Proof>> S3Store::FindProof(
+    const RecordingName& name) const {
+  std::string stated;
+  {
+    ASSIGN_OR_RETURN(const auto lease, inside_->connections->Take());
+    ASSIGN_OR_RETURN(const S3Listing listing,
+                     (*lease)->List(s3::PrefixOf(name), ""));
+    for (const S3Object& object : listing.objects) {
+      absl::string_view key = object.key;
+      if (!absl::ConsumeSuffix(&key, s3::kStatement)) continue;
+      const std::optional<s3::Named> named = s3::Read(key);
+      if (named && named->id.IsOf(inside_->tag)) stated = std::string(key);
+    }
+  }
+  if (stated.empty()) return std::optional<Proof>();
+  return ReadProof({.location = stated, .size = 0});
+}
+
+absl::StatusOr<StorePage> S3Store::List(const std::string& after) const {
+  ASSIGN_OR_RETURN(const auto lease, inside_->connections->Take());
+  ASSIGN_OR_RETURN(const S3Listing listing, (*lease)->List("", after));
+  StorePage page;
+  for (const S3Object& object : listing.objects) {
+    // Also by its statement alone, where the object itself is gone.
+    absl::string_view key = object.key;
+    absl::ConsumeSuffix(&key, s3::kStatement);
+    const std::optional<s3::Named> named = s3::Read(key);
+    if (!named || !named->id.IsOf(inside_->tag)) continue;
+    if (!page.names.empty() && page.names.back() == named->name) continue;
+    page.names.push_back(named->name);
+  }
+  if (!listing.more) return page;
+  page.next = listing.objects.back().key;
+  // The next page need not name once more what has objects on both.
+  if (!page.names.empty() &&
+      absl::StartsWith(page.next, s3::PrefixOf(page.names.back()))) {
+    page.next = s3::BehindAllOf(page.names.back());
+  }
+  return page;
+}
+
+absl::Status S3Store::Delete(const Bundle&, const Proof&) {
+  return absl::UnimplementedError("the object store deletes by its own rules");
+}
+
+absl::StatusOr<std::optional<DeletedBundle>> S3Store::FindDeleted(
+    const RecordingName&) const {
+  return std::nullopt;
 }
 
 std::string S3Store::StatedLocation(const Bundle& bundle) const {

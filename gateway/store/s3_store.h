@@ -79,9 +79,17 @@ class S3Store final : public Store {
   absl::StatusOr<std::optional<std::string>> NewestReceipt() const override;
   absl::StatusOr<std::optional<Proof>> ReadProof(
       const Bundle& bundle) const override;
+  absl::StatusOr<std::optional<Proof>> FindProof(
+      const RecordingName& name) const override;
+  absl::StatusOr<StorePage> List(const std::string& after) const override;
+  // The object store's own rules delete (docs/operations.md).
+  absl::Status Delete(const Bundle& bundle, const Proof& deletion) override;
+  absl::StatusOr<std::optional<DeletedBundle>> FindDeleted(
+      const RecordingName& name) const override;
   std::string StatedLocation(const Bundle& bundle) const override;
   bool reads_back() const override { return true; }
   bool keeps_spool_file() const override { return false; }
+  bool deletes() const override { return false; }
   absl::Status Probe() const override;
 
   // One pass of removing what earlier processes of this gateway left: multipart

@@ -49,6 +49,21 @@ struct Proof {
   friend bool operator==(const Proof&, const Proof&) = default;
 };
 
+// What is left of a recording whose bytes were deleted.
+struct DeletedBundle {
+  std::string location;  // where it lies; absolute path, or object key
+  Proof stored;          // that it was stored: it stays
+  Proof deletion;        // and that it was deleted
+
+  friend bool operator==(const DeletedBundle&, const DeletedBundle&) = default;
+};
+
+// Some of the names that a store knows.
+struct StorePage {
+  std::vector<RecordingName> names;
+  std::string next;  // where the others follow; empty: these were the last
+};
+
 // Brings one recording in. One thread at a time.
 class StoreUpload {
  public:
@@ -64,7 +79,8 @@ class StoreUpload {
   // returns a bundle the store holds exactly those bytes, verified and durable.
   // May be called again after an error, and begins anew; finding the same bytes
   // already there is success.
-  //   AlreadyExists      other bytes are stored under this name
+  //   AlreadyExists      other bytes are stored under this name, or what was
+  //                      stored under it was deleted
   //   ResourceExhausted  the store is full     Unavailable  it is away
   //   DataLoss           what it holds now is not what was given to it
   virtual absl::StatusOr<std::optional<Bundle>> Commit(
@@ -102,6 +118,10 @@ class Store {
       const StoreSource& source) = 0;
   // Where Commit will put `source`: for the journal.
   virtual std::string TargetOf(const StoreSource& source) const = 0;
+  // What proves that something was stored under `name`, whether or not it is
+  // there any more.
+  virtual absl::StatusOr<std::optional<Proof>> FindProof(
+      const RecordingName& name) const = 0;
   // What is stored under `name`; none if nothing is.
   virtual absl::StatusOr<std::vector<Bundle>> Find(
       const RecordingName& name) const = 0;
@@ -131,6 +151,22 @@ class Store {
   // nullopt: not both lie there.
   virtual absl::StatusOr<std::optional<Proof>> ReadProof(
       const Bundle& bundle) const = 0;
+  // Every recording of ours that is stored or was deleted, some hundreds at a
+  // time, each once; `after` is empty at first, and then the page's `next`,
+  // also in a later process. What comes or goes meanwhile may be among them or
+  // not; so may be a name that nothing is stored under.
+  virtual absl::StatusOr<StorePage> List(const std::string& after) const = 0;
+  // Deletes the bytes of a bundle, once it is durable that `deletion` says so
+  // beside them: from there on it is deleted, whatever a crash leaves of it.
+  // What proves that it was stored stays. Where a deletion lies there already,
+  // that one stays, and the bytes go.
+  //   Unimplemented       this store deletes by itself
+  //   FailedPrecondition  nothing proves there that it was stored
+  //   others              perhaps deleted: call it again
+  virtual absl::Status Delete(const Bundle& bundle, const Proof& deletion) = 0;
+  // nullopt: nothing of that name was deleted.
+  virtual absl::StatusOr<std::optional<DeletedBundle>> FindDeleted(
+      const RecordingName& name) const = 0;
   // Where a bundle lies, as a statement says it: below the store's root.
   virtual std::string StatedLocation(const Bundle& bundle) const = 0;
   // Whether Commit reads back what it stored.
@@ -138,6 +174,8 @@ class Store {
   // Whether what is stored may be the spool's own file, so that nobody may
   // write to that any more. Else the store is far away: asking it takes time.
   virtual bool keeps_spool_file() const { return true; }
+  // Whether Delete is its to do; else it deletes by its own rules.
+  virtual bool deletes() const { return true; }
   // OK if the store can be reached and is the one that was set up.
   virtual absl::Status Probe() const = 0;
 };

@@ -190,6 +190,7 @@ TEST_P(StoreContractTest, KeepsWhatProvesABundleBesideIt) {
     EXPECT_THAT(store().Lay(std::vector<Laying>{{*bundle, proof}}),
                 testing::ElementsAre(IsOk()));
     EXPECT_THAT(store().ReadProof(*bundle), IsOkAndHolds(proof));
+    EXPECT_THAT(store().FindProof(Recording()), IsOkAndHolds(proof));
     harness_->Restart();
   }
   // One that cannot be laid stops no other.
@@ -233,6 +234,74 @@ TEST_P(StoreContractTest, LaysWhatWitnessesCosignedOnceAndForItsStatement) {
   Bundle gone = *bundle;
   gone.location += "x";
   EXPECT_THAT(lay(gone, witnessed), StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST_P(StoreContractTest, ListsEveryRecordingOnceInPages) {
+  const auto list = [this] {
+    std::vector<std::string> names;
+    std::string after;
+    do {
+      const auto page = store().List(after);
+      EXPECT_OK(page);
+      if (!page.ok()) return names;
+      for (const RecordingName& name : page->names) {
+        names.push_back(name.ToString());
+      }
+      after = page->next;
+    } while (!after.empty());
+    return names;
+  };
+  EXPECT_THAT(list(), testing::IsEmpty());
+  std::vector<std::string> stored;
+  // One camera's name is the beginning of another's, and sorts before and
+  // behind it.
+  for (const char* camera : {"cam", "cam-1", "cam~1", "cam.d"}) {
+    for (int i = 0; i < 5; ++i) {
+      const RecordingName name = Recording(absl::StrCat("r", i), camera);
+      ASSERT_OK(SpoolAndCommit(name, "footage"));
+      stored.push_back(name.ToString());
+    }
+  }
+  EXPECT_THAT(list(), testing::UnorderedElementsAreArray(stored));
+  harness_->Restart();
+  EXPECT_THAT(list(), testing::UnorderedElementsAreArray(stored));
+}
+
+TEST_P(StoreContractTest, DeletesTheBytesAndKeepsWhatProvesThem) {
+  const auto bundle = SpoolAndCommit(Recording(), "footage");
+  ASSERT_OK(bundle);
+  const Proof proof = {.statement = "{}", .receipt = "receipt\n"};
+  const Proof deletion = {.statement = "{gone}", .receipt = "deletion\n"};
+  EXPECT_THAT(store().FindProof(Recording()), IsOkAndHolds(std::nullopt));
+  const absl::Status unproven = store().Delete(*bundle, deletion);
+  EXPECT_EQ(absl::IsUnimplemented(unproven), !store().deletes());
+  EXPECT_THAT(store().FindDeleted(Recording()), IsOkAndHolds(std::nullopt));
+  EXPECT_THAT(Stored(Recording()), testing::ElementsAre("footage"));
+  if (absl::IsUnimplemented(unproven)) return;
+  EXPECT_THAT(unproven, StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_THAT(store().Lay(std::vector<Laying>{{*bundle, proof}}),
+              testing::ElementsAre(IsOk()));
+  ASSERT_OK(store().Delete(*bundle, deletion));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(Stored(Recording()), testing::IsEmpty());
+    const auto deleted = store().FindDeleted(Recording());
+    ASSERT_OK(deleted);
+    ASSERT_TRUE(deleted->has_value());
+    EXPECT_THAT(store().FindProof(Recording()), IsOkAndHolds(proof));
+    EXPECT_EQ((*deleted)->stored, proof);
+    EXPECT_EQ((*deleted)->deletion, deletion);
+    const auto page = store().List("");
+    ASSERT_OK(page);
+    EXPECT_THAT(page->names, testing::ElementsAre(Recording()));
+    // What was deleted does not come back, and the first word of it stays.
+    EXPECT_THAT(SpoolAndCommit(Recording(), "footage"),
+                StatusIs(absl::StatusCode::kAlreadyExists));
+    EXPECT_OK(store().Delete(
+        *bundle, {.statement = "{later}", .receipt = "deletion\n"}));
+    EXPECT_THAT(store().LayWitnessed(std::vector<Laying>{{*bundle, proof}}),
+                testing::ElementsAre(StatusIs(absl::StatusCode::kNotFound)));
+    harness_->Restart();
+  }
 }
 
 // A log that was set back shows by the receipts that it gave.
@@ -348,6 +417,7 @@ TEST_P(StoreContractTest, StoreThatIsAwaySaysSoAndTakesItWhenItIsBack) {
   harness_->GoAway();
   EXPECT_THAT(store().Probe(), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(store().Keep(bundle), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(store().List(""), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(store().Find(Recording()),
               StatusIs(absl::StatusCode::kUnavailable))
       << "not: nothing is stored";

@@ -266,6 +266,30 @@ bool Intake::NeedsUnstated(const RecordingName& name,
   return std::find(unlaid.begin(), unlaid.end(), name) != unlaid.end();
 }
 
+bool Intake::IsLive(const RecordingName& name) const {
+  return inside_->registry.Has(name);
+}
+
+void Intake::GiveUpSpooled(const RecordingName& name, DecideSpooled decide,
+                           Removed done) {
+  inside_->registry
+      .Join(name,
+            [&] { return std::make_shared<LiveRecording>(name, inside_); })
+      ->GiveUpSpooled(std::move(decide), std::move(done));
+}
+
+void Intake::DeleteStored(const RecordingName& name, DecideStored decide,
+                          Removed done) {
+  if (inside_->options.custody == nullptr || !inside_->store.deletes()) {
+    return done(absl::UnimplementedError(
+        "there is no log to state it in, or the store deletes by itself"));
+  }
+  inside_->registry
+      .Join(name,
+            [&] { return std::make_shared<LiveRecording>(name, inside_); })
+      ->DeleteStored(std::move(decide), std::move(done));
+}
+
 std::shared_ptr<Stream> Intake::Connect(const Principal& principal,
                                         std::shared_ptr<Outlet> outlet) {
   std::unique_ptr<Stream::Inside> inside(new Stream::Inside{

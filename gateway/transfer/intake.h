@@ -53,7 +53,13 @@ struct IntakeOptions {
 
 // How far a recording is: schleuse.transfer.v1.GetTransferReply.
 struct TransferView {
-  enum class State { kReceiving, kFinished, kStored, kHeldForOperator };
+  enum class State {
+    kReceiving,
+    kFinished,
+    kStored,
+    kHeldForOperator,
+    kDeleted,  // it was stored, until its time ran out
+  };
   std::optional<TransferId> transfer_id = {};
   State state;
   uint64_t received_offset = 0;
@@ -63,6 +69,16 @@ struct TransferView {
 
 class LiveRecording;
 struct IntakeInside;
+
+// Whoever decides that something is not kept any longer. Asked twice: before
+// that is stated, and again before the first byte goes. nullopt: it stays.
+using DecideSpooled =
+    absl::AnyInvocable<std::optional<statement::Event>(const Spooled&)>;
+using DecideStored = absl::AnyInvocable<std::optional<statement::Event>(
+    const Bundle&, const Proof&)>;
+// Whether it was deleted; false: it stays, or somebody is busy with it.
+//   Unavailable, ResourceExhausted and others  not now
+using Removed = absl::AnyInvocable<void(absl::StatusOr<bool>)>;
 
 // One stream from a device. Its calls come from one thread at a time and
 // never block: they neither hash nor touch a disk. Begin comes first and
@@ -119,6 +135,19 @@ class Intake {
   // Whether somebody still needs what the store holds of that transfer,
   // although no statement lies beside it.
   bool NeedsUnstated(const RecordingName& name, const TransferId& id) const;
+
+  // Whether somebody is busy with that recording, or was a moment ago.
+  bool IsLive(const RecordingName& name) const;
+
+  // Gives up what the spool has of a recording that nobody is busy with and
+  // that is not stored, if `decide` says so: what that returns is stated first,
+  // where there is a log. `done` hears from some thread.
+  void GiveUpSpooled(const RecordingName& name, DecideSpooled decide,
+                     Removed done);
+  // Deletes a stored recording that nobody is busy with, likewise.
+  //   Unimplemented  there is no log, or the store deletes by itself
+  void DeleteStored(const RecordingName& name, DecideStored decide,
+                    Removed done);
 
   // A new stream of `principal`, who was identified just now.
   std::shared_ptr<Stream> Connect(const Principal& principal,

@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/status_matchers.h"
 #include "evidence/receipt.h"
-#include "evidence/tile.h"
 #include "gateway/transfer/test_house.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -58,17 +57,7 @@ void ExpectComplete(TestHouse& house, const GivenReceipt& receipt) {
 // All statements that the log publishes.
 std::vector<std::string> Statements(TestHouse& house) {
   house.Wait(absl::Seconds(2));
-  const absl::StatusOr<Checkpoint> checkpoint =
-      OpenCheckpoint(house.custody().checkpoint(), house.keys().pinned());
-  EXPECT_OK(checkpoint.status());
-  const auto bundle =
-      ReadFile(house.disk,
-               absl::StrCat(kCustodyDirectory, "/2023/",
-                            EntriesPath(0, TileWidthAt(checkpoint->size, 0))),
-               64 << 20);
-  EXPECT_OK(bundle.status());
-  return DecodeEntries(bundle.value_or(""), TileWidthAt(checkpoint->size, 0))
-      .value_or(std::vector<std::string>{});
+  return house.LogEntries();
 }
 int CountOf(TestHouse& house, absl::string_view event) {
   int count = 0;

@@ -24,7 +24,26 @@ constexpr absl::Duration kRetryMost = absl::Minutes(5);
 
 absl::Status LiveRecording::LookIntoStore() {
   ASSIGN_OR_RETURN(const std::vector<Bundle> found, house_->store.Find(name_));
-  if (!found.empty()) in_store_ = {.bundle = found.front(), .sha256 = {}};
+  if (found.empty()) return LookForDeleted();
+  in_store_ = {.bundle = found.front(), .sha256 = {}};
+  return absl::OkStatus();
+}
+
+absl::Status LiveRecording::LookForDeleted() {
+  ASSIGN_OR_RETURN(std::optional<DeletedBundle> deleted,
+                   house_->store.FindDeleted(name_));
+  if (!deleted) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const statement::Read read,
+                   statement::ReadBack(deleted->stored.statement));
+  if (!read.stored || read.stored->name != name_) {
+    return absl::DataLossError(absl::StrCat(
+        "the statement in ", deleted->location, " is about something else"));
+  }
+  in_store_ = {
+      .bundle = {.location = deleted->location, .size = read.stored->size},
+      .sha256 = read.stored->sha256,
+      .proof = std::move(deleted->stored),
+      .deleted = true};
   return absl::OkStatus();
 }
 
@@ -258,6 +277,7 @@ void LiveRecording::StoreIsBack() {
 }
 
 void LiveRecording::TryAgain() {
+  if (removing_) return;  // what stays is tried behind it
   if (committing_) return Commit();
   if (stating_) return StateAgain();
   if (leftover_) return LeftoverAgain(house_, *leftover_);
@@ -327,6 +347,8 @@ void LiveRecording::LoadLeftover() {
 }
 
 void LiveRecording::AnswerFromStore(const Finish& finish) {
+  // What was deleted was stored: its receipt says so for good.
+  if (in_store_->deleted) return AnswerOf(finish);
   // What we remember may be older than what somebody did to the store.
   const absl::StatusOr<std::vector<Bundle>> found = house_->store.Find(name_);
   if (!found.ok()) return StoreNotReadable(found.status());
@@ -334,22 +356,27 @@ void LiveRecording::AnswerFromStore(const Finish& finish) {
       found->end()) {
     return StoreNotReadable(absl::DataLossError("it is no longer there"));
   }
-  finish_ = finish;
   if (in_store_->sha256) {
-    const bool same = finish.size == in_store_->bundle.size &&
-                      finish.sha256 == *in_store_->sha256;
     finish_.reset();
-    if (!same) return End(StreamEnd::OtherBytesStored(in_store_->sha256));
-    if (current_ == nullptr) return;
-    if (house_->options.custody != nullptr) return AnswerWithReceipt(finish);
-    return SayStored(Stored{.size = finish.size, .sha256 = finish.sha256});
+    return AnswerOf(finish);
   }
+  finish_ = finish;
   if (store_reading_) return;
   absl::StatusOr<std::unique_ptr<StoredBytes>> bytes =
       house_->store.Read(in_store_->bundle);
   if (!bytes.ok()) return StoreNotReadable(bytes.status());
   store_reading_ = {.bytes = *std::move(bytes), .hash = {}};
   StepStoreReading();
+}
+
+// Of what is in the store, or was, and hashed.
+void LiveRecording::AnswerOf(const Finish& finish) {
+  const bool same = finish.size == in_store_->bundle.size &&
+                    finish.sha256 == *in_store_->sha256;
+  if (!same) return End(StreamEnd::OtherBytesStored(in_store_->sha256));
+  if (current_ == nullptr) return;
+  if (house_->options.custody != nullptr) return AnswerWithReceipt(finish);
+  SayStored(Stored{.size = finish.size, .sha256 = finish.sha256});
 }
 
 void LiveRecording::StepStoreReading() {

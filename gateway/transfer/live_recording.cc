@@ -109,7 +109,7 @@ TransferView LiveRecording::View() const {
   TransferView view = {.state = State::kReceiving,
                        .mismatches = house_->spool.Mismatches(name_)};
   if (in_store_) {
-    view.state = State::kStored;
+    view.state = in_store_->deleted ? State::kDeleted : State::kStored;
     view.received_offset = view.durable_offset = in_store_->bundle.size;
   } else if (committing_) {
     view.state = State::kFinished;
@@ -211,6 +211,10 @@ void LiveRecording::OnAttach(const std::shared_ptr<Stream>& stream,
     return End({.status = absl::UnavailableError("the gateway is stopping"),
                 .reason = EndReason::kStopping});
   }
+  if (removing_) {
+    return End({.status = absl::UnavailableError(
+                    "what there was of it is being deleted; begin again")});
+  }
   OpenTransfer(begin, principal);
   if (!current_ended_) SendReady();
 }
@@ -280,6 +284,7 @@ void LiveRecording::OpenTransfer(const Begin& begin,
 // finished goes on into the store from here.
 absl::Status LiveRecording::EnsureLoaded() {
   if (HasTransfer()) return absl::OkStatus();
+  if (removing_) return absl::UnavailableError("it is being deleted");
   const std::optional<TransferId> id = house_->spool.Lookup(name_);
   if (!id) return LookIntoStore();
   if (!house_->store.keeps_spool_file()) return LoadPartial(*id);
@@ -287,7 +292,10 @@ absl::Status LiveRecording::EnsureLoaded() {
   // the stored file itself, which nobody opens for writing.
   ASSIGN_OR_RETURN(const std::vector<Bundle> stored, house_->store.Find(name_));
   if (!stored.empty()) return LoadStored(*id, stored.front());
-  return LoadPartial(*id);
+  RETURN_IF_ERROR(LookForDeleted());
+  if (!in_store_) return LoadPartial(*id);
+  // Stored from this very transfer, which the spool was to forget.
+  return house_->spool.Remove(name_, *id);
 }
 
 absl::Status LiveRecording::LoadPartial(const TransferId& id) {

@@ -49,6 +49,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void StoreIsBack();
   // After a restart: this transfer was finished and is to be stored.
   void StoreLeftover(const Unstored& unstored);
+  // As Intake says.
+  void GiveUpSpooled(DecideSpooled decide, Removed done);
+  void DeleteStored(DecideStored decide, Removed done);
   // Makes durable, acknowledges, ends the stream; `done` once all is quiet.
   void Drain(absl::AnyInvocable<void()> done);
 
@@ -58,6 +61,7 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
     Bundle bundle;
     std::optional<Digest> sha256;     // absent until it was read and hashed
     std::optional<Proof> proof = {};  // absent until it was given or read
+    bool deleted = false;             // its time ran out: the proof stays
   };
   // Stored, and on its way into the custody log and from there beside its
   // bytes.
@@ -179,9 +183,21 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   void TryAgain();
   void LoadLeftover();
   absl::Status LookIntoStore();
+  absl::Status LookForDeleted();
   void AnswerFromStore(const Finish& finish);
+  void AnswerOf(const Finish& finish);
   void StepStoreReading();
   void StoreNotReadable(const absl::Status& why);
+
+  // live_removal.cc: what is not kept any longer
+  absl::StatusOr<std::optional<Spooled>> LookForGivingUp();
+  absl::StatusOr<std::optional<Bundle>> LookForDeleting();
+  // Goes on with `next` once it is stated; nullptr: there is no log.
+  void StateRemoval(
+      statement::Event event,
+      absl::AnyInvocable<void(absl::StatusOr<const Logged*>)> next);
+  absl::Status ForgetSpooled(const TransferId& id);
+  void EndRemoval();
 
   // live_receipt.cc: from Stored to the receipt, and to a complete bundle
   void State(Stating stating);
@@ -240,6 +256,9 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   std::optional<Unstored> leftover_;
   // Others wait for it to be done with, or to wait itself.
   bool leftover_has_turn_ = false;
+
+  // What there is of it is about to be deleted: until then nothing begins.
+  bool removing_ = false;
 
   std::deque<absl::Time> takeovers_;
   bool busy_ = false;

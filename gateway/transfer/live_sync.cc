@@ -185,7 +185,7 @@ void LiveRecording::ReadStep() {
 void LiveRecording::UpdateBusy() {
   const bool waits_for_store =
       committing_ && retry_set_ && !committing_->running;
-  const bool at_work = sync_running_ || reading_step_posted_ ||
+  const bool at_work = sync_running_ || removing_ || reading_step_posted_ ||
                        store_reading_ || (stating_ && stating_->running) ||
                        (finish_ && partial_ != nullptr) ||
                        (committing_ && !waits_for_store);

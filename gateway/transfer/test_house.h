@@ -1,5 +1,5 @@
 // A gateway core on a fake disk, and devices that say to it whatever a test
-// wants said. For the tests of this room alone.
+// wants said.
 #ifndef SCHLEUSE_GATEWAY_TRANSFER_TEST_HOUSE_H_
 #define SCHLEUSE_GATEWAY_TRANSFER_TEST_HOUSE_H_
 
@@ -20,9 +20,12 @@
 #include "base/status.h"
 #include "base/status_matchers.h"
 #include "disk/fake_disk.h"
+#include "evidence/checkpoint.h"
+#include "evidence/tile.h"
 #include "gateway/access/roster_source.h"
 #include "gateway/custody/custody_log.h"
 #include "gateway/custody/keys.h"
+#include "gateway/custody/log_files.h"
 #include "gateway/spool/spool.h"
 #include "gateway/store/fake_store.h"
 #include "gateway/store/file_store.h"
@@ -182,6 +185,20 @@ class HouseStore final : public Store {
       const Bundle& bundle) const override {
     return files_.ReadProof(bundle);
   }
+  absl::StatusOr<std::optional<Proof>> FindProof(
+      const RecordingName& name) const override {
+    return files_.FindProof(name);
+  }
+  absl::StatusOr<StorePage> List(const std::string& after) const override {
+    return files_.List(after);
+  }
+  absl::Status Delete(const Bundle& bundle, const Proof& deletion) override {
+    return files_.Delete(bundle, deletion);
+  }
+  absl::StatusOr<std::optional<DeletedBundle>> FindDeleted(
+      const RecordingName& name) const override {
+    return files_.FindDeleted(name);
+  }
   std::string StatedLocation(const Bundle& bundle) const override {
     return files_.StatedLocation(bundle);
   }
@@ -236,6 +253,29 @@ class TestHouse {
     keys_ = std::make_unique<CustodyKeys>(*std::move(keys));
   }
   const CustodyKeys& keys() const { return *keys_; }
+  // Whether the gateway's clock follows the network's.
+  void SetClockSynchronised(bool is) { clock_synchronised_ = is; }
+  // All statements that its logs publish, oldest first.
+  std::vector<std::string> LogEntries() {
+    std::vector<std::string> all;
+    const auto origins = OriginsIn(disk, kCustodyDirectory, "gw");
+    EXPECT_OK(origins);
+    for (const Origin& origin : *origins) {
+      LogFiles files(disk, JoinPath(kCustodyDirectory, origin.Directory()));
+      const auto checkpoint =
+          OpenCheckpoint(files.ReadCheckpoint()->value_or(""), keys_->pinned());
+      EXPECT_OK(checkpoint);
+      if (!checkpoint.ok() || !*files.HasEntries()) continue;
+      for (uint64_t at = 0; at * kTileWidth < checkpoint->size; ++at) {
+        const auto entries =
+            files.ReadEntries(at, TileWidthAt(checkpoint->size, at));
+        EXPECT_OK(entries);
+        if (!entries.ok()) continue;
+        all.insert(all.end(), entries->begin(), entries->end());
+      }
+    }
+    return all;
+  }
 
   // From the next start on.
   void SetOptions(const IntakeOptions& options) { intake_options_ = options; }
@@ -246,7 +286,7 @@ class TestHouse {
     if (keys_ != nullptr) {
       CustodyOptions options;
       options.reserve_bytes = 4096;
-      options.clock_synchronised = [] { return true; };
+      options.clock_synchronised = [this] { return clock_synchronised_; };
       options.on_fatal = [this](const absl::Status& why) { fatal = why; };
       ASSIGN_OR_RETURN(
           log, CustodyLog::Open(disk, kCustodyDirectory, *keys_, executor,
@@ -277,6 +317,7 @@ class TestHouse {
   Intake& intake() { return process_->intake; }
   Spool& spool() { return process_->spool; }
   HouseStore& store() { return process_->store; }
+  FakeStore& far_store() { return process_->far_store; }
   CustodyLog& custody() { return *process_->custody; }
 
   // A stream on which nothing was said.
@@ -454,6 +495,7 @@ class TestHouse {
   IntakeOptions intake_options_;
   FileStoreOptions store_options_;
   bool is_far_away_ = false;
+  bool clock_synchronised_ = true;
   std::unique_ptr<RosterSource> roster_;
   std::unique_ptr<CustodyKeys> keys_;
   std::unique_ptr<Process> process_;

@@ -23,7 +23,7 @@ const std::vector<std::set<std::string>>& Floors() {
   static const auto& floors = *new std::vector<std::set<std::string>>{
       {"gateway"},
       {"gateway/rpc", "gateway/web"},
-      {"gateway/operations"},
+      {"gateway/operations", "gateway/retention", "gateway/scrub"},
       {"gateway/transfer"},
       {"gateway/access", "gateway/custody", "gateway/spool", "gateway/store",
        "gateway/catalogue"},
@@ -80,7 +80,8 @@ const std::vector<Door>& Doors() {
       {"proto/statement.pb.h",
        {"evidence", "gateway/custody", "client/verify"}},
       {"proto/custody_wal.pb.h", {"gateway/custody"}},
-      {"proto/config.pb.h", {"gateway", "gateway/access"}},
+      {"proto/config.pb.h",
+       {"gateway", "gateway/access", "gateway/retention"}},
       {"proto/witness_config.pb.h", {"witness"}},
       {"<sqlite3.h>", {"gateway/catalogue"}},
       {"<curl/", {"gateway/egress"}},
