@@ -80,6 +80,8 @@ class Reader {
       witnesses.cosigned_directory = ReadPath(
           "custody.cosigned_directory", proto_.custody().cosigned_directory());
     }
+    RetentionPlan retention = ReadRetention();
+    const std::optional<ScrubPlan> scrub = ReadScrub();
     CheckLimits();
     settings_.CheckRange("drain_seconds", proto_.drain_seconds(), 1, 600);
 
@@ -96,6 +98,8 @@ class Reader {
         .custody = custody,
         .egress = std::move(egress),
         .witnesses = std::move(witnesses),
+        .retention = std::move(retention),
+        .scrub = scrub,
         .credit_bytes_total = proto_.limits().credit_bytes_total(),
         .streams_max = static_cast<int>(proto_.limits().streams()),
         .streams_per_device_max =
@@ -241,6 +245,45 @@ class Reader {
     return place;
   }
 
+  RetentionPlan ReadRetention() {
+    const auto& retention = proto_.retention();
+    RetentionPlan plan = {
+        .rules_file = {},
+        .holds_file = {},
+        .every = absl::Minutes(retention.every_minutes()),
+        .idle = absl::Hours(24) * proto_.limits().idle_days()};
+    if (!proto_.has_retention()) return plan;
+    if (!proto_.has_custody()) {
+      settings_.Mistake("retention",
+                        "needs custody { }: each deletion is stated");
+    }
+    plan.rules_file =
+        ReadFileName("retention.rules_file", retention.rules_file());
+    if (retention.has_holds_file()) {
+      plan.holds_file =
+          ReadFileName("retention.holds_file", retention.holds_file());
+    }
+    settings_.CheckRange("retention.every_minutes", retention.every_minutes(),
+                         1, 1440);
+    return plan;
+  }
+
+  std::optional<ScrubPlan> ReadScrub() {
+    const auto& scrub = proto_.scrub();
+    settings_.CheckRange("scrub.every_days", scrub.every_days(), 1, 3650);
+    if (!proto_.has_custody()) {
+      if (proto_.has_scrub()) {
+        settings_.Mistake("scrub",
+                          "needs custody { }: receipts are what it compares");
+      }
+      return std::nullopt;
+    }
+    if (scrub.bytes_per_second() == 0) return std::nullopt;
+    if (proto_.store().has_s3() && !scrub.object_store()) return std::nullopt;
+    return ScrubPlan{.bytes_per_second = scrub.bytes_per_second(),
+                     .every = absl::Hours(24) * scrub.every_days()};
+  }
+
   // As it can stand in the origin of a log and in the name of a key.
   static bool IsGatewayName(absl::string_view name) {
     return name.size() <= 200 && name.front() != '/' && name.back() != '/' &&
@@ -259,6 +302,7 @@ class Reader {
                          limits::kStreamsMax);
     settings_.CheckRange("limits.streams_per_device",
                          limits.streams_per_device(), 1, limits::kStreamsMax);
+    settings_.CheckRange("limits.idle_days", limits.idle_days(), 2, 3650);
     settings_.CheckRange("limits.worker_threads", limits.worker_threads(), 0,
                          kWorkerThreadsMax);
   }

@@ -19,6 +19,20 @@
 
 namespace schleuse {
 
+// How long things are kept.
+struct RetentionPlan {
+  std::string rules_file;  // empty: nothing is deleted for its age
+  std::string holds_file;  // empty: nothing is held
+  absl::Duration every;
+  absl::Duration idle;  // of an unfinished transfer
+};
+
+// How what is stored is read once more.
+struct ScrubPlan {
+  uint64_t bytes_per_second;
+  absl::Duration every;
+};
+
 // All paths are absolute.
 struct Config {
   SocketAddress listen;
@@ -32,6 +46,8 @@ struct Config {
   std::optional<CustodyPlace> custody;  // absent: no receipts are given
   EgressPlan egress;
   WitnessPlan witnesses;  // of the custody log
+  RetentionPlan retention;
+  std::optional<ScrubPlan> scrub;  // absent: there is none
   uint64_t credit_bytes_total;
   int streams_max;
   int streams_per_device_max;

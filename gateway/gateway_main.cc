@@ -37,11 +37,13 @@
 #include "gateway/egress/peer_book.h"
 #include "gateway/markers.h"
 #include "gateway/outside.h"
+#include "gateway/retention/rules.h"
 #include "gateway/rpc/server.h"
 #include "gateway/spool/spool.h"
 #include "gateway/store_room.h"
 #include "gateway/transfer/intake.h"
 #include "gateway/trust.h"
+#include "gateway/upkeep.h"
 
 namespace schleuse {
 namespace {
@@ -92,6 +94,7 @@ constexpr absl::Duration kAnswerGrace = absl::Seconds(5);
 struct Settings {
   Config config;
   Trust trust;
+  std::optional<RetentionRules> retention = {};
 };
 
 absl::StatusOr<Settings> LoadSettings(const Disk& disk,
@@ -99,7 +102,9 @@ absl::StatusOr<Settings> LoadSettings(const Disk& disk,
                                       const Clock& clock) {
   ASSIGN_OR_RETURN(Config config, Config::Load(disk, config_file));
   ASSIGN_OR_RETURN(Trust trust, Trust::Load(disk, config, clock.Now()));
-  return Settings{std::move(config), std::move(trust)};
+  ASSIGN_OR_RETURN(std::optional<RetentionRules> retention,
+                   LoadRetention(disk, config));
+  return Settings{std::move(config), std::move(trust), std::move(retention)};
 }
 
 IntakeOptions IntakeOptionsOf(const Config& config) {
@@ -303,6 +308,16 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
                return intake.NeedsUnstated(name, id);
              }});
   }
+  ASSIGN_OR_RETURN(const std::unique_ptr<Upkeep> upkeep,
+                   Upkeep::Start({.disk = disk,
+                                  .clock = clock,
+                                  .intake = intake,
+                                  .spool = spool,
+                                  .store = store,
+                                  .log = custody.get(),
+                                  .pinned = keys ? &keys->pinned() : nullptr,
+                                  .clock_synchronised = ClockIsSynchronised},
+                                 config, settings.retention));
   const auto listening = StartServer(disk, settings, port_file, intake,
                                      identifier, pools.workers, clock);
   // The workers bring leftovers into the store, which might take them hours.
@@ -318,6 +333,7 @@ absl::Status Serve(Disk& disk, const Clock& clock, Random& random,
   Log(Severity::kInfo, "gateway stopping", {{"streams", intake.streams()}});
   ExitAtNextStop();
   outside->Stop();
+  upkeep->Stop();
   const absl::Time deadline = clock.Now() + config.drain;
   const bool drained = Drain(intake, deadline);
   // All answers are on their way; calls that never began have none to wait for.

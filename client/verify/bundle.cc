@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "base/status.h"
 #include "crypto/digest.h"
+#include "evidence/statement.h"
 #include "evidence/stored_receipt.h"
 #include "evidence/tile.h"
 
@@ -18,6 +19,8 @@ constexpr uint64_t kReadBytes = 1 << 20;
 constexpr char kStatement[] = "statement.json";
 constexpr char kReceipt[] = "receipt.tlog-proof";
 constexpr char kWitnessed[] = "receipt.witnessed.tlog-proof";
+constexpr char kDeletion[] = "deleted.json";
+constexpr char kDeletionReceipt[] = "deleted.tlog-proof";
 
 struct Hashed {
   uint64_t size;
@@ -43,14 +46,16 @@ absl::StatusOr<Hashed> HashFile(const Disk& disk, const std::string& path,
   return Hashed{at, hash.Current()};
 }
 
-// The one file of footage, or a problem and nothing.
-std::string FindRecording(const std::vector<std::string>& names,
+// The one file of footage, or a problem and nothing; where that was deleted
+// nothing is no problem.
+std::string FindRecording(const std::vector<std::string>& names, bool deleted,
                           Report& report) {
   std::vector<std::string> found;
   for (const std::string& name : names) {
     if (absl::StartsWith(name, "recording.")) found.push_back(name);
   }
   if (found.size() == 1) return found.front();
+  if (found.empty() && deleted) return "";
   report.Problem(found.empty()
                      ? "there is no file recording.<extension>: the footage "
                        "itself is missing"
@@ -79,11 +84,18 @@ void Tell(const StoredProven& stored, const std::string& file, Report& report) {
   report.Fact("origin", stored.proven.checkpoint.origin);
   report.Fact("index", stored.proven.index);
   report.Fact("tree_size", stored.proven.checkpoint.size);
-  report.Proves("these ", stored.size, " bytes (", file, ", SHA-256 ",
-                stored.sha256.ToHex(), ") are what the gateway ",
-                stored.gateway, " stored as recording ",
-                stored.name.recording_id(), " of camera ",
-                stored.name.camera_id(), "; not one bit has changed since");
+  if (file.empty()) {
+    report.Proves("the gateway ", stored.gateway, " stored ", stored.size,
+                  " bytes with SHA-256 ", stored.sha256.ToHex(),
+                  " as recording ", stored.name.recording_id(), " of camera ",
+                  stored.name.camera_id());
+  } else {
+    report.Proves("these ", stored.size, " bytes (", file, ", SHA-256 ",
+                  stored.sha256.ToHex(), ") are what the gateway ",
+                  stored.gateway, " stored as recording ",
+                  stored.name.recording_id(), " of camera ",
+                  stored.name.camera_id(), "; not one bit has changed since");
+  }
   report.Proves("the gateway stated this at ", stored.time,
                 " by its own clock, ",
                 stored.clock_synchronised
@@ -99,6 +111,44 @@ void Tell(const StoredProven& stored, const std::string& file, Report& report) {
   report.Proves("the statement is entry ", stored.proven.index, " of the log ",
                 stored.proven.checkpoint.origin, ", signed when that had ",
                 stored.proven.checkpoint.size, " entries");
+}
+
+// Whether what says that the footage was deleted holds, and is about it.
+void CheckDeletion(const std::string& statement, const std::string& receipt,
+                   const StoredProven& stored, const PinnedKeys& pinned,
+                   bool footage_is_there, Report& report) {
+  const absl::StatusOr<Proven> proven =
+      VerifyReceipt(receipt, statement, pinned);
+  if (!proven.ok()) {
+    report.Problem(kDeletionReceipt,
+                   " does not hold: ", proven.status().message());
+    return;
+  }
+  const absl::StatusOr<statement::v1::Statement> said =
+      ParseStatement(statement);
+  if (!said.ok()) {
+    report.Problem(kDeletion, " is no statement: ", said.status().message());
+    return;
+  }
+  const statement::v1::Deleted& deleted = said->deleted();
+  if (!said->has_deleted() || deleted.place() != statement::v1::STORE ||
+      deleted.transfer().camera_id() != stored.name.camera_id() ||
+      deleted.transfer().recording_id() != stored.name.recording_id() ||
+      deleted.sha256() != stored.sha256.ToHex()) {
+    report.Problem(kDeletion, " is genuine, but about something else");
+    return;
+  }
+  report.Fact("deleted", said->time());
+  report.Fact("rule", deleted.rule());
+  report.Proves("the gateway stated at ", said->time(),
+                " that it deletes the footage: by the rule \"", deleted.rule(),
+                "\" for the legal basis \"", deleted.legal_basis(),
+                "\" it was to be kept until ", deleted.retain_until());
+  report.ProvesNot(
+      footage_is_there
+          ? "that the footage was deleted: it still lies here, since a crash "
+            "or a hold came in between"
+          : "that no copy of the footage exists elsewhere");
 }
 
 void TellLimits(const StoredProven& stored, bool witnessed, Report& report) {
@@ -159,7 +209,9 @@ absl::StatusOr<Report> VerifyBundle(const Disk& disk,
   const std::string path(directory);
   Report report = {.subject = path};
   ASSIGN_OR_RETURN(const std::vector<std::string> names, disk.List(path));
-  const std::string file = FindRecording(names, report);
+  const bool deleted =
+      std::find(names.begin(), names.end(), kDeletion) != names.end();
+  const std::string file = FindRecording(names, deleted, report);
   const auto read = [&](const char* name,
                         uint64_t bytes_max) -> absl::StatusOr<std::string> {
     absl::StatusOr<std::string> bytes =
@@ -183,8 +235,20 @@ absl::StatusOr<Report> VerifyBundle(const Disk& disk,
     report.Problem("the receipt does not hold: ", stored.status().message());
     return report;
   }
-  ASSIGN_OR_RETURN(const Hashed hashed,
-                   HashFile(disk, JoinPath(path, file), advance));
+  if (deleted) {
+    const auto deletion = read(kDeletion, kEntryBytesMax);
+    const auto deletion_receipt = read(kDeletionReceipt, kReceiptBytesMax);
+    if (!report.holds()) return report;
+    RETURN_IF_ERROR(deletion.status());
+    RETURN_IF_ERROR(deletion_receipt.status());
+    CheckDeletion(*deletion, *deletion_receipt, *stored, pinned, !file.empty(),
+                  report);
+    if (!report.holds()) return report;
+  }
+  Hashed hashed = {stored->size, stored->sha256};
+  if (!file.empty()) {
+    ASSIGN_OR_RETURN(hashed, HashFile(disk, JoinPath(path, file), advance));
+  }
   if (hashed.size != stored->size || hashed.sha256 != stored->sha256) {
     report.Problem(file, " is not what was stored: it has ", hashed.size,
                    " bytes and SHA-256 ", hashed.sha256.ToHex(),

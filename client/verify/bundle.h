@@ -14,7 +14,9 @@
 
 namespace schleuse::client {
 
-// A directory with recording.<ext>, statement.json and receipt.tlog-proof.
+// A directory with recording.<ext>, statement.json and receipt.tlog-proof; or,
+// where the recording was deleted in its time, with deleted.json and
+// deleted.tlog-proof instead of the footage.
 // Where receipt.witnessed.tlog-proof lies beside them it is checked as well;
 // `policy` says whose word is asked for.
 //   NotFound and others  the directory cannot be read: nothing is known

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "base/status_matchers.h"
 #include "disk/fake_disk.h"
 #include "evidence/test_receipts.h"
@@ -123,6 +124,68 @@ TEST_F(BundleTest, NoStatementCanMoveTheCursor) {
   Report report = {.subject = "/b\x1b[2J"};
   report.Proves("x\x1b[2J");
   EXPECT_THAT(ToText(report), Not(HasSubstr("\x1b")));
+}
+
+// --- of what was deleted in its time ---
+
+class DeletedBundleTest : public BundleTest {
+ protected:
+  DeletedBundleTest() {
+    Remove("recording.mp4");
+    PutDeletion("r.mp4", Sha256::Of(kFootage).ToHex());
+  }
+  void PutDeletion(absl::string_view recording, absl::string_view sha256,
+                   absl::string_view place = "STORE") {
+    const TestReceipts::Given given = gateway_.Sign(absl::StrCat(
+        R"({"gateway":"g","time":"2026-12-26T18:05:29.123456Z",)"
+        R"("clock_synchronised":true,)"
+        R"("nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",)"
+        R"("deleted":{"transfer":{"camera_id":"cam","recording_id":")",
+        recording, R"("},"place":")", place, R"(","sha256":")", sha256,
+        R"(","rule":"month","legal_basis":"PolG 44",)"
+        R"("retain_until":"2026-12-26T18:05:29.000000Z","by":"retention"}})"));
+    Put("deleted.json", given.statement);
+    Put("deleted.tlog-proof", given.receipt);
+  }
+};
+
+TEST_F(DeletedBundleTest, SaysThatItWasStoredAndThatItWasDeleted) {
+  ASSERT_OK_AND_ASSIGN(const Report report, Verify());
+  EXPECT_THAT(report.problems, IsEmpty());
+  EXPECT_THAT(report.proven, Contains(HasSubstr("by the rule \"month\"")));
+  EXPECT_THAT(report.proven, Contains(HasSubstr("2026-12-26T18:05:29")));
+  EXPECT_THAT(report.proven, Not(Contains(HasSubstr("not one bit"))));
+  EXPECT_THAT(report.not_proven, Contains(HasSubstr("no copy")));
+}
+
+TEST_F(DeletedBundleTest, FootageThatStillLiesThereIsCheckedAllTheSame) {
+  Put("recording.mp4", kFootage);
+  ASSERT_OK_AND_ASSIGN(const Report report, Verify());
+  EXPECT_THAT(report.problems, IsEmpty());
+  EXPECT_THAT(report.proven, Contains(HasSubstr("not one bit")));
+  EXPECT_THAT(report.not_proven, Contains(HasSubstr("still lies here")));
+  Put("recording.mp4", "other footage");
+  ExpectProblem("is not what was stored");
+}
+
+TEST_F(DeletedBundleTest, DeletionOfSomethingElseIsFound) {
+  PutDeletion("other.mp4", Sha256::Of(kFootage).ToHex());
+  ExpectProblem("about something else");
+  PutDeletion("r.mp4", Sha256::Of("other").ToHex());
+  ExpectProblem("about something else");
+  PutDeletion("r.mp4", Sha256::Of(kFootage).ToHex(), "SPOOL");
+  ExpectProblem("about something else");
+}
+
+// Whoever deletes footage by hand cannot make it look lawful.
+TEST_F(DeletedBundleTest, DeletionThatTheLogNeverSaidIsFound) {
+  const TestReceipts stranger("police.example/gw-1");
+  const TestReceipts::Given given = stranger.Sign("{}");
+  Put("deleted.json", given.statement);
+  Put("deleted.tlog-proof", given.receipt);
+  ExpectProblem("deleted.tlog-proof does not hold");
+  Remove("deleted.tlog-proof");
+  ExpectProblem("deleted.tlog-proof is missing");
 }
 
 }  // namespace

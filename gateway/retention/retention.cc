@@ -110,7 +110,7 @@ void Retention::Pass(absl::AnyInvocable<void()> done) {
   if (!set_aside.ok()) {
     Log(Severity::kAlarm, "retention: the quarantine cannot be read",
         {{"reason", set_aside.status().message()}});
-    set_aside->clear();
+    set_aside = std::vector<SetAsideTransfer>();
   }
   auto run = std::make_shared<Run>();
   run->done = std::move(done);

@@ -282,6 +282,7 @@ TEST(ConvertTest, AViewComesThroughWhole) {
       {State::kFinished, v1::GetTransferReply::FINISHED},
       {State::kStored, v1::GetTransferReply::STORED},
       {State::kHeldForOperator, v1::GetTransferReply::HELD_FOR_OPERATOR},
+      {State::kDeleted, v1::GetTransferReply::DELETED},
   };
   EXPECT_EQ(std::size(states) + 1,
             size_t{v1::GetTransferReply::State_ARRAYSIZE});

@@ -352,7 +352,7 @@ absl::StatusOr<std::optional<SetAsideTransfer>> Spool::ReadSetAside(
   }
   SetAsideTransfer transfer = {.id = id,
                                .begun = std::move(summary.begun),
-                               .size = 0,
+                               .size = summary.received,
                                .last_active = absl::InfinitePast()};
   for (const std::string& path :
        {records, absl::StrCat(BytesPath(id), suffix)}) {
@@ -360,7 +360,7 @@ absl::StatusOr<std::optional<SetAsideTransfer>> Spool::ReadSetAside(
     if (absl::IsNotFound(info.status())) continue;
     RETURN_IF_ERROR(info.status());
     transfer.last_active = std::max(transfer.last_active, info->modified);
-    if (path != records) transfer.size = info->size;
+    if (path != records && !transfer.begun) transfer.size = info->size;
   }
   return transfer;
 }

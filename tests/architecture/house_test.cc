@@ -65,9 +65,10 @@ TEST(HouseTest, IsReadWhole) {
   EXPECT_GT(includes, 1000u);
   for (const char* room :
        {"base", "crypto", "disk", "evidence", "gateway", "gateway/access",
-        "gateway/custody", "gateway/egress", "gateway/rpc", "settings",
-        "gateway/spool", "witness", "gateway/store", "gateway/transfer",
-        "client/link", "client/upload", "client/uploader"}) {
+        "gateway/custody", "gateway/egress", "gateway/retention", "gateway/rpc",
+        "gateway/scrub", "settings", "gateway/spool", "witness",
+        "gateway/store", "gateway/transfer", "client/link", "client/upload",
+        "client/uploader"}) {
     EXPECT_EQ(rooms.count(room), 1u) << room;
   }
 }

@@ -80,8 +80,7 @@ const std::vector<Door>& Doors() {
       {"proto/statement.pb.h",
        {"evidence", "gateway/custody", "client/verify"}},
       {"proto/custody_wal.pb.h", {"gateway/custody"}},
-      {"proto/config.pb.h",
-       {"gateway", "gateway/access", "gateway/retention"}},
+      {"proto/config.pb.h", {"gateway", "gateway/access", "gateway/retention"}},
       {"proto/witness_config.pb.h", {"witness"}},
       {"<sqlite3.h>", {"gateway/catalogue"}},
       {"<curl/", {"gateway/egress"}},
@@ -149,8 +148,8 @@ bool Is(const std::string& header, const std::string& pattern) {
 
 bool IsOurs(absl::string_view header) {
   static const auto& tops = *new std::set<std::string>{
-      "base",     "certs",   "client", "crypto",   "disk",  "evidence",
-      "gateway",  "proto",   "settings", "tests",   "witness"};
+      "base",    "certs", "client",   "crypto", "disk",   "evidence",
+      "gateway", "proto", "settings", "tests",  "witness"};
   const std::vector<std::string> parts = absl::StrSplit(header, '/');
   return parts.size() > 1 && tops.count(parts.front()) > 0;
 }
