@@ -50,6 +50,12 @@ void FakeStoreServer::PutForeign(const RecordingName& name,
       Object{.name = name, .bytes = std::string(bytes), .foreign = true});
 }
 
+void FakeStoreServer::Remove(const RecordingName& name) {
+  MutexLock lock(mutex_);
+  std::erase_if(objects_,
+                [&name](const auto& at) { return at.second.name == name; });
+}
+
 std::vector<std::string> FakeStoreServer::Stored(
     const RecordingName& name) const {
   MutexLock lock(mutex_);
@@ -257,12 +263,16 @@ absl::StatusOr<StorePage> FakeStore::List(const std::string& after) const {
     if (at->second.foreign) continue;
     if (!page.names.empty() && page.names.back() == name) continue;
     if (page.names.size() == kPageNames) {
-      page.next = absl::StrCat(page.names.back().ToString(), "/~");
+      page.next = Behind(page.names.back());
       return page;
     }
     page.names.push_back(name);
   }
   return page;
+}
+
+std::string FakeStore::Behind(const RecordingName& name) const {
+  return absl::StrCat(name.ToString(), "/~");
 }
 
 absl::Status FakeStore::Delete(const Bundle&, const Proof&) {

@@ -26,6 +26,8 @@ class FakeStoreServer {
   void RefuseNoMore();
   // Another gateway's, which Find does not show.
   void PutForeign(const RecordingName& name, absl::string_view bytes);
+  // All that is stored under a name goes, as by a rule of the store's own.
+  void Remove(const RecordingName& name);
   // What is stored under a name, ours alone.
   std::vector<std::string> Stored(const RecordingName& name) const;
   // Recordings in the order in which they were stored.
@@ -76,6 +78,7 @@ class FakeStore final : public Store {
   absl::StatusOr<std::optional<Proof>> FindProof(
       const RecordingName& name) const override;
   absl::StatusOr<StorePage> List(const std::string& after) const override;
+  std::string Behind(const RecordingName& name) const override;
   // The object store's own rules delete (docs/operations.md).
   absl::Status Delete(const Bundle& bundle, const Proof& deletion) override;
   absl::StatusOr<std::optional<DeletedBundle>> FindDeleted(

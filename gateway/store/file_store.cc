@@ -602,7 +602,7 @@ absl::StatusOr<StorePage> FileStore::List(const std::string& after) const {
     }
     for (; recording != recordings->end(); ++recording) {
       if (page.names.size() == kPageNames) {
-        page.next = page.names.back().ToString();
+        page.next = Behind(page.names.back());
         return page;
       }
       ASSIGN_OR_RETURN(RecordingName name,

@@ -50,6 +50,9 @@ class FileStore final : public Store {
   absl::StatusOr<std::optional<Proof>> FindProof(
       const RecordingName& name) const override;
   absl::StatusOr<StorePage> List(const std::string& after) const override;
+  std::string Behind(const RecordingName& name) const override {
+    return name.ToString();
+  }
   absl::Status Delete(const Bundle& bundle, const Proof& deletion) override;
   absl::StatusOr<std::optional<DeletedBundle>> FindDeleted(
       const RecordingName& name) const override;

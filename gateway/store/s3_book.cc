@@ -79,7 +79,8 @@ bool S3Book::BeginRemoval(const std::string& key, absl::Time now) {
       making_.find(key) != making_.end()) {
     return false;
   }
-  return going_.insert(key).second;
+  going_.insert(key);
+  return true;
 }
 
 void S3Book::Gone(absl::string_view key) {

@@ -36,7 +36,8 @@ class S3Book {
   // is about to go, or being made, and nobody must be told.
   bool Tell(const std::string& key, absl::Time now);
   // It may go: nobody makes it, nobody needs it, nobody was told of it within
-  // the last hour. Until Gone nobody is told of it.
+  // the last hour. Until Gone nobody is told of it; where nobody knows whether
+  // it went it is not, and this may be called again.
   bool BeginRemoval(const std::string& key, absl::Time now);
   void Gone(absl::string_view key);
 

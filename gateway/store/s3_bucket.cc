@@ -60,8 +60,16 @@ bool IsForAll(const std::string& code) {
   static const auto& codes = *new std::set<std::string>{
       "AccountProblem", "AllAccessDisabled",    "InvalidAccessKeyId",
       "NoSuchBucket",   "RequestTimeTooSkewed", "SignatureDoesNotMatch",
+      "UserSuspended",
   };
   return codes.count(code) > 0;
+}
+
+// What is on the bucket may be asked by nobody else: without that no recording
+// can be looked for.
+bool ForbidsLooking(const HttpsRequest& request, int status) {
+  return (status == 401 || status == 403) && request.method == "GET" &&
+         absl::StrContains(request.target, "list-type=2");
 }
 
 absl::string_view WhatToDo(const std::string& code) {
@@ -78,8 +86,10 @@ bool IsFull(int status, const std::string& code) {
          code == "InsufficientStorage" || code == "EntityTooLarge";
 }
 
-bool PassesByItself(int status) {
-  return status >= 500 || status == 429 || status == 408;
+bool PassesByItself(int status, const std::string& code) {
+  return status >= 500 || status == 429 || status == 408 ||
+         code == "RequestTimeout" || code == "IncompleteBody" ||
+         code == "BadDigest";
 }
 
 }  // namespace
@@ -115,7 +125,9 @@ absl::Status S3Bucket::ErrorOf(const HttpsRequest& request,
   const std::string words =
       absl::StrCat(request.method, " ", request.target, ": ", response.status,
                    code.empty() ? "" : " ", code, WhatToDo(code));
-  if (IsForAll(code)) return Failed(absl::UnavailableError(words), true);
+  if (IsForAll(code) || ForbidsLooking(request, response.status)) {
+    return Failed(absl::UnavailableError(words), true);
+  }
   // The answer to a HEAD has no words.
   if (response.status == 404 &&
       (code == "NoSuchKey" || code == "NoSuchUpload" || code.empty() ||
@@ -127,7 +139,7 @@ absl::Status S3Bucket::ErrorOf(const HttpsRequest& request,
     health_.Answered();
     return absl::ResourceExhaustedError(words);
   }
-  if (PassesByItself(response.status)) {
+  if (PassesByItself(response.status, code)) {
     return Failed(absl::UnavailableError(words), false);
   }
   health_.Answered();
@@ -343,6 +355,7 @@ absl::StatusOr<S3Listing> S3Bucket::List(absl::string_view prefix,
   for (const pugi::xml_node& node : root.children("Contents")) {
     S3Object object = {.key = node.child_value("Key"), .size = 0};
     if (!absl::StartsWith(object.key, prefix) ||
+        (!after.empty() && object.key <= after) ||
         !absl::SimpleAtoi(node.child_value("Size"), &object.size)) {
       return Nonsense("GET ?list-type=2", "an object that was not asked for");
     }
@@ -350,6 +363,15 @@ absl::StatusOr<S3Listing> S3Bucket::List(absl::string_view prefix,
   }
   if (listing.more && listing.objects.empty()) {
     return Nonsense("GET ?list-type=2", "more of nothing");
+  }
+  return listing;
+}
+
+absl::StatusOr<S3Listing> S3Bucket::ListAll(absl::string_view prefix) {
+  ASSIGN_OR_RETURN(S3Listing listing, List(prefix, ""));
+  if (listing.more) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "more than 1,000 objects lie below ", prefix, "; remove others'"));
   }
   return listing;
 }

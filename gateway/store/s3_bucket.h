@@ -121,6 +121,9 @@ class S3Bucket {
   // At most 1,000 keys that begin with `prefix`, behind `after`.
   absl::StatusOr<S3Listing> List(absl::string_view prefix,
                                  absl::string_view after);
+  // All of them.
+  //   FailedPrecondition  they are more than 1,000
+  absl::StatusOr<S3Listing> ListAll(absl::string_view prefix);
   absl::StatusOr<S3OpenUploads> ListUploads(absl::string_view prefix,
                                             const S3OpenUpload& after);
   absl::StatusOr<bool> LocksObjects();

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/strings/strip.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "gateway/store/newest_receipt.h"
@@ -229,7 +228,8 @@ void S3Store::Look() {
   } else if (inside_->clock.Now() >= next_cleanup_) {
     const absl::StatusOr<CleanedUp> cleaned = CleanUp(hooks_.is_needed);
     next_cleanup_ =
-        inside_->clock.Now() + (cleaned.ok() ? kCleanUpEvery : kCleanUpAgain);
+        inside_->clock.Now() +
+        (absl::IsUnavailable(cleaned.status()) ? kCleanUpAgain : kCleanUpEvery);
   }
   watch_->PostAfter(next, [this] { Look(); });
 }
@@ -265,7 +265,7 @@ absl::Status S3Store::CleanUpUploads(S3Bucket& bucket, CleanedUp& cleaned) {
       const absl::Time now = inside_->clock.Now();
       if (!inside_->book.BeginRemoval(upload.key, now)) continue;
       const absl::Status aborted = bucket.AbortUpload(upload.key, upload.id);
-      inside_->book.Gone(upload.key);
+      inside_->book.Gone(upload.key);  // an upload is told to nobody
       RETURN_IF_ERROR(aborted);
       ++cleaned.uploads;
     }
@@ -280,6 +280,7 @@ absl::Status S3Store::CleanUpObjects(
         is_needed,
     CleanedUp& cleaned) {
   std::string after;
+  absl::Status kept;             // of the first that cannot be removed
   std::optional<S3Object> last;  // whose statement may come behind it
   while (true) {
     ASSIGN_OR_RETURN(const S3Listing listing, bucket.List("", after));
@@ -311,10 +312,13 @@ absl::Status S3Store::CleanUpObjects(
         gone = Remove(bucket, key);
         cleaned.objects += gone.ok();
       }
+      // Without an answer it may go yet.
+      if (absl::IsUnavailable(gone) || absl::IsCancelled(gone)) return gone;
       inside_->book.Gone(key);
-      RETURN_IF_ERROR(gone);
+      // Locked, perhaps: it keeps no other.
+      kept.Update(gone);
     }
-    if (!listing.more) return absl::OkStatus();
+    if (!listing.more) return kept;
     after = listing.objects.back().key;
   }
 }
@@ -334,7 +338,7 @@ absl::StatusOr<std::vector<Bundle>> S3Store::Find(
     const RecordingName& name) const {
   ASSIGN_OR_RETURN(const auto lease, inside_->connections->Take());
   ASSIGN_OR_RETURN(const S3Listing listing,
-                   (*lease)->List(s3::PrefixOf(name), ""));
+                   (*lease)->ListAll(s3::PrefixOf(name)));
   std::vector<Bundle> stated, others;
   for (const S3Object& object : listing.objects) {
     const std::optional<s3::Named> named = s3::Read(object.key);
@@ -372,7 +376,7 @@ absl::StatusOr<std::optional<Proof>> S3Store::FindProof(
   {
     ASSIGN_OR_RETURN(const auto lease, inside_->connections->Take());
     ASSIGN_OR_RETURN(const S3Listing listing,
-                     (*lease)->List(s3::PrefixOf(name), ""));
+                     (*lease)->ListAll(s3::PrefixOf(name)));
     for (const S3Object& object : listing.objects) {
       absl::string_view key = object.key;
       if (!absl::ConsumeSuffix(&key, s3::kStatement)) continue;
@@ -402,9 +406,13 @@ absl::StatusOr<StorePage> S3Store::List(const std::string& after) const {
   // The next page need not name once more what has objects on both.
   if (!page.names.empty() &&
       absl::StartsWith(page.next, s3::PrefixOf(page.names.back()))) {
-    page.next = s3::BehindAllOf(page.names.back());
+    page.next = Behind(page.names.back());
   }
   return page;
+}
+
+std::string S3Store::Behind(const RecordingName& name) const {
+  return s3::BehindAllOf(name);
 }
 
 absl::Status S3Store::Delete(const Bundle&, const Proof&) {

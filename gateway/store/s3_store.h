@@ -82,6 +82,7 @@ class S3Store final : public Store {
   absl::StatusOr<std::optional<Proof>> FindProof(
       const RecordingName& name) const override;
   absl::StatusOr<StorePage> List(const std::string& after) const override;
+  std::string Behind(const RecordingName& name) const override;
   // The object store's own rules delete (docs/operations.md).
   absl::Status Delete(const Bundle& bundle, const Proof& deletion) override;
   absl::StatusOr<std::optional<DeletedBundle>> FindDeleted(

@@ -446,6 +446,40 @@ TEST_F(S3StoreTest, LeftoversOfOurOwnAreRemovedAndNobodyElses) {
   EXPECT_FALSE(server.objects().contains(key(ours, "unstated", '1')));
 }
 
+// One of them was locked, and every look at the bucket ended there.
+TEST_F(S3StoreTest, LeftoverThatCannotBeRemovedKeptAllOthers) {
+  const std::string tag = S3Store::TagOf(house->gateway_id());
+  const auto key = [&tag](absl::string_view id) {
+    return absl::StrCat("cam-1/", id, "/",
+                        tag + std::string(32 - tag.size(), '1'));
+  };
+  server.PutDirectly(key("a-locked"), "x");
+  server.PutDirectly(key("b"), "x");
+  server.Add({.method = "DELETE",
+              .in_target = "a-locked",
+              .status = "403 Forbidden",
+              .code = "AccessDenied"});
+  const auto nobody = [](const RecordingName&, const TransferId&) {
+    return false;
+  };
+  EXPECT_THAT(house->store().CleanUp(nobody),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_TRUE(server.objects().contains(key("a-locked")));
+  EXPECT_FALSE(server.objects().contains(key("b")));
+  ASSERT_OK(house->store().CleanUp(nobody));
+  EXPECT_FALSE(server.objects().contains(key("a-locked")));
+}
+
+// Recordings could not be begun at all, though the spool had room.
+TEST_F(S3StoreTest, BucketThatMayNotBeListedWasRefusedToEachRecordingAlone) {
+  server.Add({.method = "GET",
+              .in_target = "list-type=2",
+              .status = "403 Forbidden",
+              .code = "AccessDenied"});
+  EXPECT_THAT(house->store().Find(Name()),
+              StatusIs(absl::StatusCode::kUnavailable));
+}
+
 // The promises of a store, on a server in memory.
 class FaultyHarness final : public StoreHarness {
  public:

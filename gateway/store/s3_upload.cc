@@ -13,10 +13,10 @@
 namespace schleuse {
 namespace {
 
-// Of 10,000 parts that an object may have: those behind the first ones are
-// larger, so that 240 GiB fit at 8 MiB a part.
-constexpr int kSmallParts = 2000;
-constexpr int kMiddleParts = 8000;
+// An object may have 10,000 parts: they double every so many, so that 8 TiB fit
+// at 8 MiB a part. No part may be larger than 5 GiB.
+constexpr int kPartsOfASize = 1000;
+constexpr uint64_t kPartBytesMost = uint64_t{5} << 30;
 // A part that fails is tried so often before the whole waits.
 constexpr int kPartFailuresMax = 3;
 constexpr absl::Duration kRetryFirst = absl::Milliseconds(200);
@@ -201,9 +201,8 @@ void S3Transfer::PostPart(const Part& part) {
 }
 
 uint64_t S3Transfer::PartBytes(int number) const {
-  const uint64_t first = inside_.options.part_bytes;
-  if (number <= kSmallParts) return first;
-  return number <= kMiddleParts ? 2 * first : 8 * first;
+  const int doubled = std::min((number - 1) / kPartsOfASize, 9);
+  return std::min(inside_.options.part_bytes << doubled, kPartBytesMost);
 }
 
 bool S3Transfer::HasWork() const {
@@ -429,12 +428,18 @@ bool S3Transfer::IsMade() {
 absl::StatusOr<std::optional<Bundle>> S3Transfer::LookAround(
     S3Bucket& bucket, const Wanted& wanted) {
   ASSIGN_OR_RETURN(const S3Listing listing,
-                   bucket.List(s3::PrefixOf(source_.name), ""));
+                   bucket.ListAll(s3::PrefixOf(source_.name)));
   std::optional<Bundle> ours;
   for (const S3Object& object : listing.objects) {
     const std::optional<s3::Named> named = s3::Read(object.key);
     if (!named) continue;
     if (object.key == key_ && IsMade()) continue;  // Verify looks at it
+    // One of ours that is about to go is not there, and one that is told of
+    // does not go.
+    if (object.key != key_ && named->id.IsOf(inside_.tag) &&
+        !inside_.book.Tell(object.key, inside_.clock.Now())) {
+      continue;
+    }
     bool same = object.size == wanted.size;
     if (same) {
       const absl::StatusOr<Digest> hash = HashOf(bucket, object.key);

@@ -156,6 +156,8 @@ class Store {
   // also in a later process. What comes or goes meanwhile may be among them or
   // not; so may be a name that nothing is stored under.
   virtual absl::StatusOr<StorePage> List(const std::string& after) const = 0;
+  // What List goes on with behind a name that it gave.
+  virtual std::string Behind(const RecordingName& name) const = 0;
   // Deletes the bytes of a bundle, once it is durable that `deletion` says so
   // beside them: from there on it is deleted, whatever a crash leaves of it.
   // What proves that it was stored stays. Where a deletion lies there already,

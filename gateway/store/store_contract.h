@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/random.h"
 #include "base/status_matchers.h"
@@ -263,6 +264,20 @@ TEST_P(StoreContractTest, ListsEveryRecordingOnceInPages) {
     }
   }
   EXPECT_THAT(list(), testing::UnorderedElementsAreArray(stored));
+  // From any of them on, as a later process does.
+  const std::vector<std::string> all = list();
+  for (size_t i = 0; i < all.size(); ++i) {
+    const std::pair<std::string, std::string> ids = absl::StrSplit(all[i], '/');
+    const auto rest =
+        store().List(store().Behind(Recording(ids.second, ids.first)));
+    ASSERT_OK(rest);
+    if (i + 1 == all.size()) {
+      EXPECT_THAT(rest->names, testing::IsEmpty());
+    } else {
+      ASSERT_THAT(rest->names, testing::Not(testing::IsEmpty()));
+      EXPECT_EQ(rest->names.front().ToString(), all[i + 1]);
+    }
+  }
   harness_->Restart();
   EXPECT_THAT(list(), testing::UnorderedElementsAreArray(stored));
 }

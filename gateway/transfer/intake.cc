@@ -251,10 +251,7 @@ absl::Status Intake::Recover() {
 }
 
 void Intake::StoreIsBack() {
-  for (const std::shared_ptr<LiveRecording>& live : inside_->registry.All()) {
-    inside_->registry.Hold(live->name());
-    live->StoreIsBack();
-  }
+  for (const auto& live : inside_->registry.HoldAll()) live->StoreIsBack();
 }
 
 bool Intake::NeedsUnstated(const RecordingName& name,
@@ -266,8 +263,8 @@ bool Intake::NeedsUnstated(const RecordingName& name,
   return std::find(unlaid.begin(), unlaid.end(), name) != unlaid.end();
 }
 
-bool Intake::IsLive(const RecordingName& name) const {
-  return inside_->registry.Has(name);
+bool Intake::IsBusy(const RecordingName& name) const {
+  return inside_->registry.IsHeld(name);
 }
 
 void Intake::GiveUpSpooled(const RecordingName& name, DecideSpooled decide,

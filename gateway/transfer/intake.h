@@ -136,8 +136,8 @@ class Intake {
   // although no statement lies beside it.
   bool NeedsUnstated(const RecordingName& name, const TransferId& id) const;
 
-  // Whether somebody is busy with that recording, or was a moment ago.
-  bool IsLive(const RecordingName& name) const;
+  // Whether somebody is busy with that recording.
+  bool IsBusy(const RecordingName& name) const;
 
   // Gives up what the spool has of a recording that nobody is busy with and
   // that is not stored, if `decide` says so: what that returns is stated first,

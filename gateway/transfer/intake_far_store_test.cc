@@ -227,5 +227,66 @@ TEST_F(IntakeFarStoreTest, DeviceThatComesAgainGetsTheSameReceipt) {
   EXPECT_THAT(house.server.Stored(Recording()), ElementsAre(footage));
 }
 
+// The write-ahead log still knew the statement of bytes that the store had
+// deleted by its own rule, and a device heard that receipt for other bytes.
+TEST_F(IntakeFarStoreTest, ReceiptOfWhatTheStoreDeletedWasGivenForOtherBytes) {
+  const std::string first = Footage(9'000, 1), second = Footage(7'000, 2);
+  house.Bring(Recording(), first);
+  house.Wait(absl::Seconds(3));
+  house.server.Remove(Recording());
+  ASSERT_OK(house.Restart());
+  house.Wait(absl::Seconds(3));
+  const auto stream = house.Bring(Recording(), second);
+  ASSERT_TRUE(stream->Last<GivenReceipt>());
+  EXPECT_EQ(stream->Last<GivenReceipt>()->sha256, Sha256::Of(second));
+  EXPECT_THAT(house.server.Stored(Recording()), ElementsAre(second));
+}
+
+// Nothing of that is in the store, nor comes back: the log kept its write-ahead
+// records of it for ever.
+TEST_F(IntakeFarStoreTest, LogWaitedForEverForWhatTheStoreDeletedByItself) {
+  house.Bring(Recording(), Footage(9'000));
+  house.Wait(absl::Seconds(3));
+  house.server.Remove(Recording());
+  ASSERT_OK(house.Restart());
+  house.Wait(absl::Seconds(3));
+  EXPECT_THAT(house.custody().Unlaid(), IsEmpty());
+}
+
+TEST_F(IntakeFarStoreTest, ReceiptIsLaidOnceAStoreThatWasAwayAtTheStartIsBack) {
+  const auto stream = house.Bring(Recording(), Footage(9'000));
+  ASSERT_TRUE(stream->Last<GivenReceipt>());
+  house.Wait(absl::Seconds(3));
+  GoAway();
+  ASSERT_OK(house.Restart());
+  house.Wait(absl::Seconds(3));
+  EXPECT_THAT(house.custody().Unlaid(), ElementsAre(Recording()));
+  ComeBack();
+  house.Wait(absl::Seconds(3));
+  EXPECT_THAT(house.custody().Unlaid(), IsEmpty());
+}
+
+// Their calls may end while the store's comes: nobody's place is given up for
+// another's.
+TEST_F(IntakeFarStoreTest, StoreThatIsBackTakesNobodysPlace) {
+  const std::string footage = Footage(9'000);
+  GoAway();
+  for (int i = 0; i < 3; ++i) {
+    // Made by a look alone, which is over before it is heard that the store is.
+    house.intake().Look(Device(), Recording(), [](const auto&) {});
+    house.intake().StoreIsBack();
+  }
+  const auto stream = house.Begin(Recording(), footage.size());
+  (void)stream->Chunk(footage, 0, 4'000);
+  house.Run();
+  house.intake().StoreIsBack();
+  house.Run();
+  EXPECT_TRUE(house.intake().IsBusy(Recording()));
+  const auto newer = house.Begin(Recording(), footage.size());
+  ASSERT_TRUE(stream->end());
+  EXPECT_EQ(stream->end()->reason, EndReason::kTakenOver);
+  EXPECT_EQ(newer->Last<Ready>()->offset, 4'000u);
+}
+
 }  // namespace
 }  // namespace schleuse

@@ -37,7 +37,11 @@ class LiveRegistry {
   void Leave(const RecordingName& name, bool worth_keeping);
 
   std::vector<std::shared_ptr<LiveRecording>> All() const;
+  // The same, and counts one holder more of each.
+  std::vector<std::shared_ptr<LiveRecording>> HoldAll();
   bool Has(const RecordingName& name) const;
+  // Whether somebody holds it now.
+  bool IsHeld(const RecordingName& name) const;
   void Clear();
 
  private:

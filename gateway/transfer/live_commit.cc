@@ -281,6 +281,7 @@ void LiveRecording::TryAgain() {
   if (committing_) return Commit();
   if (stating_) return StateAgain();
   if (leftover_) return LeftoverAgain(house_, *leftover_);
+  if (lays_stated_) return LayStatedNow();
   if (partial_ != nullptr && partial_->finished() && !finish_) {
     FinishFromSpool();
   }

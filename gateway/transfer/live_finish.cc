@@ -167,6 +167,13 @@ void LiveRecording::GoBackTo(uint64_t offset) {
       return LoseTransfer(absl::DataLossError("damaged, and perhaps stored"));
     }
   }
+  if (CustodyLog* const custody = house_->options.custody) {
+    const absl::StatusOr<std::optional<Logged>> stated =
+        custody->FindStored(name_);
+    if (!stated.ok() || stated->has_value()) {
+      return LoseTransfer(absl::DataLossError("damaged, and stated as stored"));
+    }
+  }
   const absl::Status cut = partial_->CutTo(offset);
   // Half cut: journal and bytes may contradict each other.
   if (!cut.ok()) return LoseTransfer(cut);

@@ -24,11 +24,21 @@ void LiveRecording::StateAgain() {
   absl::StatusOr<std::optional<Proof>> laid =
       house_->store.ReadProof(stating_->bundle);
   if (!laid.ok()) return OnStated(laid.status());
-  if (laid->has_value()) return OnProof(**std::move(laid));
+  if (laid->has_value()) {
+    if (const absl::Status ours = IsOfWhatIsStored((*laid)->statement);
+        !ours.ok()) {
+      return OnStated(ours);
+    }
+    return OnProof(**std::move(laid));
+  }
   CustodyLog& custody = *house_->options.custody;
   absl::StatusOr<std::optional<Logged>> before = custody.FindStored(name_);
   if (!before.ok()) return OnStated(before.status());
-  if (before->has_value()) return OnStated(**std::move(before));
+  // One of a bundle that is there no more, of which the log knows still, says
+  // nothing of this one.
+  if (before->has_value() && IsOfWhatIsStored((*before)->statement).ok()) {
+    return OnStated(**std::move(before));
+  }
   stating_->running = true;
   custody.Append(statement::Stored{.name = name_,
                                    .transfer_id = stating_->transfer_id,
@@ -47,6 +57,20 @@ void LiveRecording::StateAgain() {
                      self->OnStated(logged);
                    });
                  });
+}
+
+absl::Status LiveRecording::IsOfWhatIsStored(
+    absl::string_view statement) const {
+  ASSIGN_OR_RETURN(const statement::Read read, statement::ReadBack(statement));
+  const Bundle& bundle = stating_->bundle;
+  if (!read.stored || read.stored->name != name_ ||
+      read.stored->size != stating_->finished.size ||
+      read.stored->sha256 != stating_->finished.sha256 ||
+      read.stored->location != house_->store.StatedLocation(bundle)) {
+    return absl::DataLossError(absl::StrCat(
+        "the statement beside ", bundle.location, " is about something else"));
+  }
+  return absl::OkStatus();
 }
 
 void LiveRecording::OnStated(const absl::StatusOr<Logged>& logged) {
@@ -184,37 +208,78 @@ void LiveRecording::FindReceipt(
 void LiveRecording::LayStated() {
   Post([this] {
     ++leaves_;
-    const absl::Status loaded = EnsureLoaded();
-    // What the spool has of it goes on by itself.
-    if (!loaded.ok() || committing_ || stating_ || partial_ != nullptr) return;
-    const absl::StatusOr<std::optional<Logged>> found =
-        house_->options.custody->FindStored(name_);
-    if (!found.ok()) {
-      return house_->Say(Severity::kAlarm,
-                         "a receipt is not laid into its bundle yet",
-                         {{"recording", name_.ToString()},
-                          {"reason", found.status().message()}});
-    }
-    const std::optional<Logged>& logged = *found;
-    if (!logged) return;
-    if (!in_store_) {
-      house_->Say(Severity::kAlarm,
-                  "stated as stored, but the store does not have it",
-                  {{"recording", name_.ToString()}});
-      return;
-    }
-    const absl::StatusOr<statement::Read> read =
-        statement::ReadBack(logged->statement);
-    if (!read.ok() || !read->stored) return;
-    State({.bundle = in_store_->bundle,
-           .finished = {.size = read->stored->size,
-                        .sha256 = read->stored->sha256},
-           .transfer_id = TransferId::Make(house_->random),
-           .device = {},
-           .metadata = {},
-           .read_back = false,
-           .in_spool = false});
+    LayStatedNow();
   });
+}
+
+void LiveRecording::LayStatedNow() {
+  lays_stated_ = false;
+  const absl::Status loaded = EnsureLoaded();
+  // What the spool has of it goes on by itself.
+  if (committing_ || stating_ || partial_ != nullptr) return;
+  if (!loaded.ok()) {
+    lays_stated_ = true;
+    return RetryLater();
+  }
+  const absl::StatusOr<std::optional<Logged>> found =
+      house_->options.custody->FindStored(name_);
+  if (!found.ok()) {
+    house_->Say(Severity::kAlarm, "a receipt is not laid into its bundle yet",
+                {{"recording", name_.ToString()},
+                 {"reason", found.status().message()}});
+    lays_stated_ = true;
+    return RetryLater();
+  }
+  const std::optional<Logged>& logged = *found;
+  if (!logged) return;
+  if (!in_store_) {
+    house_->Say(Severity::kAlarm,
+                "stated as stored, but the store does not have it",
+                {{"recording", name_.ToString()}});
+    // It deletes by its own rules, and the log need not wait for what does
+    // not come back.
+    if (!house_->store.deletes()) house_->options.custody->Laid(name_);
+    return;
+  }
+  if (in_store_->deleted) {
+    // It was laid before that, or there would be no deletion.
+    return house_->options.custody->Laid(name_);
+  }
+  const absl::StatusOr<statement::Read> read =
+      statement::ReadBack(logged->statement);
+  if (!read.ok() || !read->stored) return;
+  const absl::StatusOr<std::optional<Bundle>> stated =
+      FindAt(read->stored->location);
+  if (!stated.ok()) {
+    lays_stated_ = true;
+    return RetryLater();
+  }
+  if (!*stated) {
+    house_->Say(Severity::kAlarm,
+                "stated as stored, but the store does not have it there",
+                {{"recording", name_.ToString()},
+                 {"location", read->stored->location}});
+    return;
+  }
+  in_store_->bundle = **stated;
+  State(
+      {.bundle = in_store_->bundle,
+       .finished = {.size = read->stored->size, .sha256 = read->stored->sha256},
+       .transfer_id = TransferId::Make(house_->random),
+       .device = {},
+       .metadata = {},
+       .read_back = false,
+       .in_spool = false});
+}
+
+// Of all that is stored under this name, what a statement says lies there.
+absl::StatusOr<std::optional<Bundle>> LiveRecording::FindAt(
+    absl::string_view location) const {
+  ASSIGN_OR_RETURN(const std::vector<Bundle> found, house_->store.Find(name_));
+  for (const Bundle& bundle : found) {
+    if (house_->store.StatedLocation(bundle) == location) return bundle;
+  }
+  return std::nullopt;
 }
 
 }  // namespace schleuse

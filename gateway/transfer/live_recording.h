@@ -202,9 +202,13 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   // live_receipt.cc: from Stored to the receipt, and to a complete bundle
   void State(Stating stating);
   void StateAgain();
+  absl::Status IsOfWhatIsStored(absl::string_view statement) const;
   void OnStated(const absl::StatusOr<Logged>& logged);
   void OnProof(Proof proof);
   void LayProof();
+  void LayStatedNow();
+  absl::StatusOr<std::optional<Bundle>> FindAt(
+      absl::string_view location) const;
   void TellWatches();
   void OnLaid(const absl::Status& status);
   void SayReceipt();
@@ -256,6 +260,8 @@ class LiveRecording : public std::enable_shared_from_this<LiveRecording> {
   std::optional<Unstored> leftover_;
   // Others wait for it to be done with, or to wait itself.
   bool leftover_has_turn_ = false;
+  // The log states it, and the store does not answer whether it holds that.
+  bool lays_stated_ = false;
 
   // What there is of it is about to be deleted: until then nothing begins.
   bool removing_ = false;

@@ -54,6 +54,23 @@ std::vector<std::shared_ptr<LiveRecording>> LiveRegistry::All() const {
   return all;
 }
 
+std::vector<std::shared_ptr<LiveRecording>> LiveRegistry::HoldAll() {
+  MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<LiveRecording>> all;
+  all.reserve(live_.size());
+  for (auto& [name, entry] : live_) {
+    if (entry.holders++ == 0) idle_.erase(entry.idle);
+    all.push_back(entry.live);
+  }
+  return all;
+}
+
+bool LiveRegistry::IsHeld(const RecordingName& name) const {
+  MutexLock lock(mutex_);
+  const auto place = live_.find(name);
+  return place != live_.end() && place->second.holders > 0;
+}
+
 bool LiveRegistry::Has(const RecordingName& name) const {
   MutexLock lock(mutex_);
   return live_.find(name) != live_.end();

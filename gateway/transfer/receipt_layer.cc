@@ -29,6 +29,11 @@ void ReceiptLayer::Look() {
   std::vector<Done> dones;
   {
     MutexLock lock(mutex_);
+    // One group at a time: a store that is slow shall not have every thread.
+    if (laying_) {
+      LookLater();
+      return;
+    }
     if (!hurries_ && busy_() && layings_.size() < kGroupMax &&
         clock_.Now() - first_at_ < kWaitMax) {
       LookLater();
@@ -36,8 +41,13 @@ void ReceiptLayer::Look() {
     }
     layings.swap(layings_);
     dones.swap(dones_);
+    laying_ = true;
   }
   std::vector<absl::Status> results = store_.Lay(layings);
+  {
+    MutexLock lock(mutex_);
+    laying_ = false;
+  }
   for (size_t i = 0; i < dones.size(); ++i) dones[i](std::move(results[i]));
 }
 

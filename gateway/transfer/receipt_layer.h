@@ -58,6 +58,7 @@ class ReceiptLayer : public std::enable_shared_from_this<ReceiptLayer> {
   absl::Time first_at_ ABSL_GUARDED_BY(mutex_);
   std::vector<Laying> layings_ ABSL_GUARDED_BY(mutex_);
   std::vector<Done> dones_ ABSL_GUARDED_BY(mutex_);
+  bool laying_ ABSL_GUARDED_BY(mutex_) = false;
   bool hurries_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -192,6 +192,9 @@ class HouseStore final : public Store {
   absl::StatusOr<StorePage> List(const std::string& after) const override {
     return files_.List(after);
   }
+  std::string Behind(const RecordingName& name) const override {
+    return files_.Behind(name);
+  }
   absl::Status Delete(const Bundle& bundle, const Proof& deletion) override {
     return files_.Delete(bundle, deletion);
   }
