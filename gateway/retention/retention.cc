@@ -16,6 +16,11 @@ namespace {
 
 using statement::Deleted;
 
+// Devices come first, and what was stored before the start is laid.
+constexpr absl::Duration kFirst = absl::Seconds(5);
+// Where somebody was busy with what is overdue.
+constexpr absl::Duration kAgain = absl::Minutes(1);
+
 std::string TextOf(absl::Time time) {
   return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone());
 }
@@ -29,7 +34,7 @@ statement::Basis BasisOf(const Begun& begun) {
 
 // What one pass has to look at, and what came of it.
 struct Retention::Run {
-  absl::AnyInvocable<void()> done;
+  absl::AnyInvocable<void(bool)> done;
   std::vector<std::pair<RecordingName, TransferId>> open;  // last one first
   std::vector<SetAsideTransfer> set_aside;                 // last one first
   std::vector<RecordingName> stored;                       // last one first
@@ -39,6 +44,7 @@ struct Retention::Run {
 
   Mutex mutex = {};
   uint64_t deleted ABSL_GUARDED_BY(mutex) = 0;
+  uint64_t busy ABSL_GUARDED_BY(mutex) = 0;
   uint64_t failed ABSL_GUARDED_BY(mutex) = 0;
   uint64_t held ABSL_GUARDED_BY(mutex) = 0;
   uint64_t without_rule ABSL_GUARDED_BY(mutex) = 0;
@@ -78,22 +84,24 @@ absl::Status Retention::Load() {
   return absl::OkStatus();
 }
 
-void Retention::Start() {
-  executor_.Post([self = shared_from_this()] {
-    self->Pass([self] {
-      self->executor_.PostAfter(self->options_.every,
-                                [self] { self->Start(); });
+void Retention::Start() { StartAfter(kFirst); }
+
+void Retention::StartAfter(absl::Duration wait) {
+  executor_.PostAfter(wait, [self = shared_from_this()] {
+    self->Pass([self](bool again_soon) {
+      self->StartAfter(again_soon ? std::min(kAgain, self->options_.every)
+                                  : self->options_.every);
     });
   });
 }
 
-void Retention::Pass(absl::AnyInvocable<void()> done) {
+void Retention::Pass(absl::AnyInvocable<void(bool)> done) {
   const auto hold_back = [&](absl::string_view why, absl::string_view what) {
     if (!std::exchange(held_back_, true)) {
       Log(Severity::kAlarm, "nothing is deleted for its age",
           {{"reason", why}, {"what_to_do", what}});
     }
-    done();
+    done(false);
   };
   if (!options_.clock_synchronised()) {
     return hold_back("the clock is not synchronised with the network's",
@@ -216,7 +224,14 @@ void Retention::LookAtStored(const std::shared_ptr<Run>& run,
       [self = shared_from_this(), run](const Bundle&, const Proof& held) {
         return self->Decide(*run, held);
       },
-      Heed(run, name.ToString()));
+      [self = shared_from_this(), run, heed = Heed(run, name.ToString())](
+          absl::StatusOr<bool> removed) mutable {
+        if (removed.ok() && !*removed) {
+          MutexLock lock(run->mutex);
+          ++run->busy;
+        }
+        heed(std::move(removed));
+      });
 }
 
 Removed Retention::Heed(const std::shared_ptr<Run>& run, std::string what) {
@@ -238,6 +253,7 @@ Removed Retention::Heed(const std::shared_ptr<Run>& run, std::string what) {
 }
 
 void Retention::End(Run& run) {
+  bool again_soon = false;
   {
     MutexLock lock(mutex_);
     std::erase_if(state_.warned, [&run](const auto& warned) {
@@ -247,6 +263,7 @@ void Retention::End(Run& run) {
   Save();
   {
     MutexLock lock(run.mutex);
+    again_soon = run.busy > 0;
     if (run.deleted + run.failed + run.held + run.without_time > 0) {
       Log(Severity::kInfo, "retention: looked at all there is",
           {{"deleted", run.deleted},
@@ -261,7 +278,7 @@ void Retention::End(Run& run) {
            {"what_now", "they are kept until a person deletes them"}});
     }
   }
-  run.done();
+  run.done(again_soon);
 }
 
 // --- deciding ----------------------------------------------------------------

@@ -63,11 +63,13 @@ class Retention : public std::enable_shared_from_this<Retention> {
 
   // Pass after pass, until `executor` stops.
   void Start();
-  // One pass; `done` hears when it is over, from some thread.
-  void Pass(absl::AnyInvocable<void()> done);
+  // One pass; `done` hears when it is over, from some thread, and whether
+  // somebody was busy with what is overdue.
+  void Pass(absl::AnyInvocable<void(bool)> done);
 
  private:
   struct Run;
+  void StartAfter(absl::Duration wait);
   void Step(const std::shared_ptr<Run>& run);
   void StepSoon(const std::shared_ptr<Run>& run);
   bool StepSpool(const std::shared_ptr<Run>& run);

@@ -81,7 +81,7 @@ class KeepingHouse {
   // True if it came to its end.
   bool Pass() {
     bool over = false;
-    retention_->Pass([&over] { over = true; });
+    retention_->Pass([&over](bool) { over = true; });
     house_.Wait(absl::Seconds(2));
     return over;
   }
@@ -246,7 +246,7 @@ TEST_F(RetentionTest, HoldThatComesAtTheLastMomentIsHeeded) {
   house_.Bring(Recording(), footage_);
   Wait(31 * kDay);
   bool over = false;
-  retention_->Pass([&over] { over = true; });
+  retention_->Pass([&over](bool) { over = true; });
   // Until the decision was made, and the log has not answered.
   while (house_.executor.next_due() == absl::InfiniteFuture()) {
     ASSERT_TRUE(house_.executor.RunOne());
@@ -320,7 +320,7 @@ TEST_F(RetentionTest, DeviceThatComesMeanwhileIsAskedToComeBack) {
   Start();
   house_.Bring(Recording(), footage_);
   Wait(31 * kDay);
-  retention_->Pass([] {});
+  retention_->Pass([](bool) {});
   while (house_.executor.next_due() == absl::InfiniteFuture()) {
     ASSERT_TRUE(house_.executor.RunOne());
   }
@@ -343,7 +343,7 @@ TEST(RetentionPowerTest, PowerCutAnywhereInADeletionLeavesNoGap) {
       house_.Bring(Recording(), footage_);
       Wait(31 * kDay);
       house_.disk.CutPowerAfter(at);
-      retention_->Pass([] {});
+      retention_->Pass([](bool) {});
       house_.Wait(absl::Seconds(2));
       const bool was_cut = house_.disk.power_was_cut();
       RestartAfterPowerCut();

@@ -23,6 +23,10 @@ constexpr absl::Duration kBreath = absl::Milliseconds(2);
 // Behind each finding: a lost disk is a million of them.
 constexpr absl::Duration kBehindFinding = absl::Seconds(1);
 constexpr absl::Duration kNotNow = absl::Minutes(1);
+// Devices come first, and what was stored before the start is laid.
+constexpr absl::Duration kFirst = absl::Seconds(5);
+// So often it waits for whoever is busy with something that seems wrong.
+constexpr int kTriesMost = 3;
 constexpr absl::Duration kSaveEvery = absl::Seconds(30);
 constexpr absl::Duration kLookAtLeast = absl::Minutes(10);
 
@@ -76,10 +80,12 @@ absl::Status Scrub::Load() {
 }
 
 void Scrub::Start() {
-  executor_.Post([self = shared_from_this()] {
-    const absl::Duration wait = self->Step();
-    self->executor_.PostAfter(wait, [self] { self->Start(); });
-  });
+  executor_.PostAfter(kFirst, [self = shared_from_this()] { self->Go(); });
+}
+
+void Scrub::Go() {
+  const absl::Duration wait = Step();
+  executor_.PostAfter(wait, [self = shared_from_this()] { self->Go(); });
 }
 
 absl::Duration Scrub::Step() {
@@ -160,6 +166,7 @@ absl::Duration Scrub::StepStore() {
 // Here a later process would go on.
 void Scrub::DoneWith(const RecordingName& name) {
   names_.pop_back();
+  tries_ = 0;
   state_.after = store_.Behind(name);
   kept_ = state_;
 }
@@ -247,7 +254,7 @@ absl::Duration Scrub::StepReading() {
     ++state_.sound;
     state_.bytes += done.stored.size;
   }
-  DoneWith(done.name);
+  if (wait != kNotNow) DoneWith(done.name);
   return wait;
 }
 
@@ -269,6 +276,7 @@ absl::Duration Scrub::StepLog() {
     const absl::Duration wait = LookForStated(stated_.back());
     if (wait == kNotNow) return wait;
     stated_.pop_back();
+    tries_ = 0;
     ++state_.stated;
     return wait;
   }
@@ -351,8 +359,10 @@ absl::Duration Scrub::LookForStated(const Stored& stored) {
 
 // --- both --------------------------------------------------------------------
 
-bool Scrub::IsSettled(const RecordingName& name) const {
+bool Scrub::IsSettled(const RecordingName& name, Finding finding) const {
   if (options_.is_busy(name)) return false;
+  // Its bytes were there before it was stated, its receipt comes behind.
+  if (finding != Finding::kUnproven) return true;
   const std::vector<RecordingName> unlaid = log_.Unlaid();
   return std::find(unlaid.begin(), unlaid.end(), name) == unlaid.end();
 }
@@ -368,8 +378,10 @@ absl::Duration Scrub::NotNow(const absl::Status& why) {
 absl::Duration Scrub::Found(const RecordingName& name, Finding finding,
                             absl::string_view detail,
                             absl::string_view location) {
-  // The next pass looks again.
-  if (!IsSettled(name)) return kBreath;
+  if (!IsSettled(name, finding)) {
+    // Behind that the next pass looks again.
+    return ++tries_ < kTriesMost ? kNotNow : kBreath;
+  }
   // It may have been deleted since it was looked at.
   const auto deleted = store_.FindDeleted(name);
   if (deleted.ok() && *deleted) {

@@ -73,6 +73,7 @@ class Scrub : public std::enable_shared_from_this<Scrub> {
     Sha256 hash = {};
   };
 
+  void Go();
   // Each returns how long to wait until the next step.
   absl::Duration Step();
   absl::Duration StepReading();
@@ -89,7 +90,7 @@ class Scrub : public std::enable_shared_from_this<Scrub> {
   absl::Duration Found(const RecordingName& name, Finding finding,
                        absl::string_view detail, absl::string_view location);
   // Whether nobody is about to store it, or to delete it.
-  bool IsSettled(const RecordingName& name) const;
+  bool IsSettled(const RecordingName& name, Finding finding) const;
   // The receipt's word on what is stored; or why it is none.
   absl::StatusOr<statement::Read::Stored> ReadProven(const RecordingName& name,
                                                      const Proof& proof) const;
@@ -108,7 +109,8 @@ class Scrub : public std::enable_shared_from_this<Scrub> {
   ScrubState kept_;   // as it was between two recordings
   ScrubState saved_;  // as the file has it
   absl::Time save_at_ = absl::InfinitePast();
-  bool complained_ = false;           // that it cannot go on
+  int tries_ = 0;            // of what is next, because somebody was busy
+  bool complained_ = false;  // that it cannot go on
   std::vector<RecordingName> names_;  // of this page, last one first
   std::string next_page_;
   bool last_page_ = false;
