@@ -271,13 +271,8 @@ class Reader {
   std::optional<ScrubPlan> ReadScrub() {
     const auto& scrub = proto_.scrub();
     settings_.CheckRange("scrub.every_days", scrub.every_days(), 1, 3650);
-    if (!proto_.has_custody()) {
-      if (proto_.has_scrub()) {
-        settings_.Mistake("scrub",
-                          "needs custody { }: receipts are what it compares");
-      }
-      return std::nullopt;
-    }
+    // Receipts are what it compares.
+    if (!proto_.has_custody()) return std::nullopt;
     if (scrub.bytes_per_second() == 0) return std::nullopt;
     if (proto_.store().has_s3() && !scrub.object_store()) return std::nullopt;
     return ScrubPlan{.bytes_per_second = scrub.bytes_per_second(),

@@ -39,8 +39,9 @@ roster_file: "roster.textproto"
 absl::StatusOr<Config> Load(absl::string_view text) {
   FakeDisk disk;
   EXPECT_OK(MakeDirectories(disk, "/etc/pki"));
-  for (const char* file : {"chain.pem", "gateway.key", "pki/root.pem",
-                           "roster.textproto", "crl-1.pem", "crl-2.pem"}) {
+  for (const char* file :
+       {"chain.pem", "gateway.key", "pki/root.pem", "roster.textproto",
+        "crl-1.pem", "crl-2.pem", "rules.textproto", "holds.textproto"}) {
     EXPECT_OK(disk.Create(JoinPath("/etc", file)));
   }
   EXPECT_OK(WriteFileAtomically(disk, kPath, text));
@@ -338,6 +339,53 @@ TEST(ConfigTest, KeepsTheLogApartFromFootageAndTheKeysFromBoth) {
               ElementsAre(At(10,
                              "custody.key_directory: must not lie in the "
                              "log")));
+}
+
+constexpr char kLog[] =
+    "custody { gateway_name: 'g' directory: '/srv/log'"
+    " key_directory: '/srv/keys' }\n";
+
+TEST(ConfigTest, DeletesNothingForItsAgeUnlessItIsAskedTo) {
+  ASSERT_OK_AND_ASSIGN(Config config, Load(kLeast));
+  EXPECT_EQ(config.retention.rules_file, "");
+  EXPECT_EQ(config.retention.idle, absl::Hours(24) * 7);
+  ASSERT_OK_AND_ASSIGN(
+      config,
+      Load(absl::StrCat(kLeast, kLog,
+                        "retention { rules_file: 'rules.textproto'"
+                        " holds_file: 'holds.textproto'"
+                        " every_minutes: 5 } limits { idle_days: 3 }")));
+  EXPECT_EQ(config.retention.rules_file, "/etc/rules.textproto");
+  EXPECT_EQ(config.retention.holds_file, "/etc/holds.textproto");
+  EXPECT_EQ(config.retention.every, absl::Minutes(5));
+  EXPECT_EQ(config.retention.idle, absl::Hours(24) * 3);
+}
+
+TEST(ConfigTest, ListsEveryMistakeOfTheRetention) {
+  EXPECT_THAT(MistakesIn(absl::StrCat(kLeast,
+                                      "retention { every_minutes: 0\n"
+                                      "holds_file: 'none.textproto' }\n"
+                                      "limits { idle_days: 1 }")),
+              testing::UnorderedElementsAre(At(10, "retention: needs custody"),
+                                            At(10, "retention.rules_file"),
+                                            At(10, "retention.every_minutes"),
+                                            At(11, "retention.holds_file"),
+                                            At(12, "limits.idle_days")));
+}
+
+TEST(ConfigTest, ScrubsFilesWithALogAndObjectsIfItIsAskedTo) {
+  ASSERT_OK_AND_ASSIGN(Config config, Load(kLeast));
+  EXPECT_FALSE(config.scrub) << "there are no receipts";
+  ASSERT_OK_AND_ASSIGN(config, Load(absl::StrCat(kLeast, kLog)));
+  ASSERT_TRUE(config.scrub);
+  EXPECT_EQ(config.scrub->bytes_per_second, 8u << 20);
+  EXPECT_EQ(config.scrub->every, absl::Hours(24) * 30);
+  ASSERT_OK_AND_ASSIGN(
+      config,
+      Load(absl::StrCat(kLeast, kLog, "scrub { bytes_per_second: 0 }")));
+  EXPECT_FALSE(config.scrub);
+  EXPECT_THAT(MistakesIn(absl::StrCat(kLeast, "scrub { every_days: 0 }")),
+              ElementsAre(At(10, "scrub.every_days")));
 }
 
 TEST(ConfigTest, AMissingFileIsNoConfiguration) {

@@ -226,6 +226,14 @@ TEST_F(RetentionTest, ScrubFindsABitThatTurnedAndABundleThatIsGone) {
   EXPECT_THAT(house_.Output(), HasSubstr("a stored recording is missing"));
 }
 
+TEST_F(RetentionTest, ExamplesAreWithoutMistakes) {
+  Put("rules.textproto", ReadTestFile("deploy/retention.textproto"));
+  Put("holds.textproto", ReadTestFile("deploy/holds.textproto"));
+  RunForTest(absl::StrCat(fs::absolute("gateway/schleuse-gateway").string(),
+                          " check --config ", house_.Path("gateway.textproto"),
+                          " >> ", house_.Path("output"), " 2>&1"));
+}
+
 TEST_F(RetentionTest, MistakesInItsFilesAreNamedBeforeTheGatewayStarts) {
   Put("rules.textproto", "rule { name: 'x' days: 1 }");
   EXPECT_EQ(house_.RunGateway(), 3);
