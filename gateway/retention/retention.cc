@@ -19,7 +19,7 @@ using statement::Deleted;
 // Devices come first, and what was stored before the start is laid.
 constexpr absl::Duration kFirst = absl::Seconds(5);
 // Where somebody was busy with what is overdue.
-constexpr absl::Duration kAgain = absl::Minutes(1);
+constexpr absl::Duration kAgain = absl::Minutes(5);
 
 std::string TextOf(absl::Time time) {
   return absl::FormatTime(absl::RFC3339_sec, time, absl::UTCTimeZone());

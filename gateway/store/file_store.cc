@@ -566,18 +566,10 @@ absl::StatusOr<std::optional<Proof>> FileStore::ReadBoth(
   return proof;
 }
 
-absl::StatusOr<std::vector<std::string>> FileStore::ListDirectories(
+absl::StatusOr<std::vector<std::string>> FileStore::ListIds(
     absl::string_view directory) const {
   ASSIGN_OR_RETURN(std::vector<std::string> names, disk_.List(directory));
-  absl::Status failed;
-  std::erase_if(names, [&](const std::string& name) {
-    if (!IsId(name)) return true;
-    const absl::StatusOr<FileInfo> info = disk_.Stat(JoinPath(directory, name));
-    if (absl::IsNotFound(info.status())) return true;
-    failed.Update(info.status());
-    return !info.ok() || !info->is_directory;
-  });
-  RETURN_IF_ERROR(failed);
+  std::erase_if(names, [](const std::string& name) { return !IsId(name); });
   return names;
 }
 
@@ -586,21 +578,21 @@ absl::StatusOr<StorePage> FileStore::List(const std::string& after) const {
   const std::pair<std::string, std::string> begin =
       absl::StrSplit(after, absl::MaxSplits('/', 1));
   StorePage page;
-  ASSIGN_OR_RETURN(const std::vector<std::string> cameras,
-                   ListDirectories(root_));
+  ASSIGN_OR_RETURN(const std::vector<std::string> cameras, ListIds(root_));
   for (auto camera =
            std::lower_bound(cameras.begin(), cameras.end(), begin.first);
        camera != cameras.end(); ++camera) {
-    const absl::StatusOr<std::vector<std::string>> recordings =
-        ListDirectories(JoinPath(root_, *camera));
-    if (absl::IsNotFound(recordings.status())) continue;
-    RETURN_IF_ERROR(recordings.status());
-    auto recording = recordings->begin();
+    const std::string directory = JoinPath(root_, *camera);
+    ASSIGN_OR_RETURN(const bool is_camera, IsDirectory(directory));
+    if (!is_camera) continue;  // the marker
+    ASSIGN_OR_RETURN(const std::vector<std::string> recordings,
+                     ListIds(directory));
+    auto recording = recordings.begin();
     if (*camera == begin.first) {
-      recording = std::upper_bound(recordings->begin(), recordings->end(),
-                                   begin.second);
+      recording =
+          std::upper_bound(recordings.begin(), recordings.end(), begin.second);
     }
-    for (; recording != recordings->end(); ++recording) {
+    for (; recording != recordings.end(); ++recording) {
       if (page.names.size() == kPageNames) {
         page.next = Behind(page.names.back());
         return page;
@@ -611,6 +603,13 @@ absl::StatusOr<StorePage> FileStore::List(const std::string& after) const {
     }
   }
   return page;
+}
+
+absl::StatusOr<bool> FileStore::IsDirectory(absl::string_view path) const {
+  const absl::StatusOr<FileInfo> info = disk_.Stat(path);
+  if (absl::IsNotFound(info.status())) return false;
+  RETURN_IF_ERROR(info.status());
+  return info->is_directory;
 }
 
 absl::Status FileStore::Delete(const Bundle& bundle, const Proof& deletion) {

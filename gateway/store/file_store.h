@@ -77,9 +77,11 @@ class FileStore final : public Store {
   };
   absl::StatusOr<Held> Look(const RecordingName& name) const;
   std::string DirectoryOf(const RecordingName& name) const;
-  // The names in a directory, sorted; of the store's own files none.
-  absl::StatusOr<std::vector<std::string>> ListDirectories(
+  // The names in a directory that can be ids, sorted.
+  absl::StatusOr<std::vector<std::string>> ListIds(
       absl::string_view directory) const;
+  // False also if there is none.
+  absl::StatusOr<bool> IsDirectory(absl::string_view path) const;
   // nullopt: not both files are there.
   absl::StatusOr<std::optional<Proof>> ReadBoth(
       absl::string_view directory, absl::string_view statement,
