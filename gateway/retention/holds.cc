@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kHoldsMost = 1'000;
 // What is stated of one hold fits into a statement.
-constexpr size_t kIdsMost = 200;
+constexpr int kIdsMost = 200;
 constexpr size_t kTextMost = 1'000;
 
 bool Fits(absl::string_view pattern, absl::string_view id) {
@@ -70,8 +70,8 @@ class Holds::Reader {
     for (int j = 0; j < hold.incident_size(); ++j) {
       CheckText(absl::StrCat(at, "incident[", j, "]"), true, hold.incident(j));
     }
-    const size_t ids = static_cast<size_t>(
-        hold.camera_size() + hold.recording_size() + hold.incident_size());
+    const int ids =
+        hold.camera_size() + hold.recording_size() + hold.incident_size();
     if (ids == 0) {
       settings_.Mistake(absl::StrCat("hold[", i, "]"),
                         "names no camera, recording or incident; to hold all, "
