@@ -74,17 +74,7 @@ class ScrubTest : public testing::Test {
     house_.Wait(span);
   }
   std::vector<Statement> Said(Statement::EventCase kind) {
-    bool flushed = false;
-    house_.custody().Flush([&flushed] { flushed = true; });
-    house_.Wait(absl::Seconds(2));
-    EXPECT_TRUE(flushed);
-    std::vector<Statement> said;
-    for (const std::string& entry : house_.LogEntries()) {
-      const auto read = ParseStatement(entry);
-      EXPECT_OK(read.status());
-      if (read.ok() && read->event_case() == kind) said.push_back(*read);
-    }
-    return said;
+    return house_.Said(kind);
   }
   // The one thing that a pass finds wrong; all else is sound.
   void ExpectOneFinding(statement::v1::Finding finding, int of,

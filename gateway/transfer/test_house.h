@@ -21,6 +21,7 @@
 #include "base/status_matchers.h"
 #include "disk/fake_disk.h"
 #include "evidence/checkpoint.h"
+#include "evidence/statement.h"
 #include "evidence/tile.h"
 #include "gateway/access/roster_source.h"
 #include "gateway/custody/custody_log.h"
@@ -278,6 +279,22 @@ class TestHouse {
       }
     }
     return all;
+  }
+
+  // What they say of one kind, once all that is said so far is published.
+  std::vector<statement::v1::Statement> Said(
+      statement::v1::Statement::EventCase kind) {
+    bool flushed = false;
+    custody().Flush([&flushed] { flushed = true; });
+    Wait(absl::Seconds(2));
+    EXPECT_TRUE(flushed);
+    std::vector<statement::v1::Statement> said;
+    for (const std::string& entry : LogEntries()) {
+      const auto read = ParseStatement(entry);
+      EXPECT_OK(read.status());
+      if (read.ok() && read->event_case() == kind) said.push_back(*read);
+    }
+    return said;
   }
 
   // From the next start on.
