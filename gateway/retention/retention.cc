@@ -218,11 +218,14 @@ void Retention::LookAtStored(const std::shared_ptr<Run>& run,
   const absl::StatusOr<std::optional<Proof>> proof =
       store_.ReadProof(found->front());
   // Scrubbing says what is wrong with it.
-  if (!proof.ok() || !*proof || !Decide(*run, **proof)) return StepSoon(run);
+  if (!proof.ok() || !*proof || !Decide(*run, name, found->front(), **proof)) {
+    return StepSoon(run);
+  }
   intake_.DeleteStored(
       name,
-      [self = shared_from_this(), run](const Bundle&, const Proof& held) {
-        return self->Decide(*run, held);
+      [self = shared_from_this(), run, name](const Bundle& bundle,
+                                             const Proof& held) {
+        return self->Decide(*run, name, bundle, held);
       },
       [self = shared_from_this(), run, heed = Heed(run, name.ToString())](
           absl::StatusOr<bool> removed) mutable {
@@ -291,7 +294,17 @@ absl::StatusOr<Holds> Retention::LoadHolds() const {
 bool Retention::IsHeld(const std::optional<RecordingName>& name,
                        absl::string_view incident) const {
   const absl::StatusOr<Holds> holds = LoadHolds();
-  return !holds.ok() || holds->Of(name, incident);
+  if (!holds.ok() || holds->Of(name, incident)) return true;
+  // One that is gone from the file holds until that is stated: a file that was
+  // cut short releases nothing in passing.
+  MutexLock lock(mutex_);
+  return std::any_of(
+      state_.holds.begin(), state_.holds.end(), [&holds](const auto& known) {
+        return std::none_of(holds->all().begin(), holds->all().end(),
+                            [&known](const statement::Held& hold) {
+                              return hold.hold == known.first;
+                            });
+      });
 }
 
 bool Retention::WasWarned(const TransferId& id,
@@ -312,6 +325,7 @@ bool Retention::WasWarned(const TransferId& id,
 }
 
 std::optional<statement::Event> Retention::Decide(const Spooled& spooled) {
+  if (!options_.clock_synchronised()) return std::nullopt;
   const absl::Time now = clock_.Now();
   const Begun& begun = spooled.begun;
   const statement::Basis basis = BasisOf(begun);
@@ -353,6 +367,7 @@ std::optional<statement::Event> Retention::Decide(const Spooled& spooled) {
 
 std::optional<statement::Event> Retention::Decide(
     const SetAsideTransfer& transfer) {
+  if (!options_.clock_synchronised()) return std::nullopt;
   if (!options_.rules) return std::nullopt;
   std::optional<RecordingName> name;
   statement::Basis basis;
@@ -381,7 +396,10 @@ std::optional<statement::Event> Retention::Decide(
 }
 
 std::optional<statement::Event> Retention::Decide(Run& run,
+                                                  const RecordingName& name,
+                                                  const Bundle& bundle,
                                                   const Proof& proof) const {
+  if (!options_.clock_synchronised()) return std::nullopt;
   const absl::StatusOr<statement::Read> read =
       statement::ReadBack(proof.statement);
   if (!read.ok() || !read->stored) return std::nullopt;
@@ -397,11 +415,14 @@ std::optional<statement::Event> Retention::Decide(Run& run,
   if (clock_.Now() < keeping->until) return std::nullopt;
   // Nobody knows when that was.
   if (!stored.clock_synchronised) return stays(&Run::without_time);
-  if (IsHeld(stored.name, stored.basis.incident)) return stays(&Run::held);
-  // Whoever can write to the store shall not say how long it is kept.
-  if (!VerifyStored(proof.receipt, proof.statement, *pinned_).ok()) {
+  if (IsHeld(name, stored.basis.incident)) return stays(&Run::held);
+  // Whoever can write to the store shall not say how long it is kept: neither
+  // by another's receipt nor by one of his own.
+  if (stored.name != name || stored.size != bundle.size ||
+      stored.location != store_.StatedLocation(bundle) ||
+      !VerifyStored(proof.receipt, proof.statement, *pinned_).ok()) {
     Log(Severity::kAlarm, "overdue, but its receipt does not hold: it is kept",
-        {{"recording", stored.name.ToString()}});
+        {{"recording", name.ToString()}, {"location", bundle.location}});
     return std::nullopt;
   }
   return Deleted{.name = stored.name,

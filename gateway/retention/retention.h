@@ -86,7 +86,9 @@ class Retention : public std::enable_shared_from_this<Retention> {
               absl::string_view incident) const;
   std::optional<statement::Event> Decide(const Spooled& spooled);
   std::optional<statement::Event> Decide(const SetAsideTransfer& transfer);
-  std::optional<statement::Event> Decide(Run& run, const Proof& proof) const;
+  std::optional<statement::Event> Decide(Run& run, const RecordingName& name,
+                                         const Bundle& bundle,
+                                         const Proof& proof) const;
   // Whether a warning of it is old enough; else warns.
   bool WasWarned(const TransferId& id, const std::optional<RecordingName>& name,
                  absl::string_view what, absl::Time goes);
@@ -106,7 +108,7 @@ class Retention : public std::enable_shared_from_this<Retention> {
   const Clock& clock_;
   const RetentionOptions options_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   RetentionState state_ ABSL_GUARDED_BY(mutex_);
   RetentionState saved_ ABSL_GUARDED_BY(mutex_);
   bool held_back_ = false;  // the last pass could not be made

@@ -209,8 +209,13 @@ TEST_F(RetentionTest, WhatIsHeldStaysUntilItIsReleased) {
   EXPECT_THAT(Said(Statement::kHeld), SizeIs(2));
   Put(kHolds, "");
   ASSERT_TRUE(Pass());
-  EXPECT_THAT(Said(Statement::kReleased), SizeIs(1));
+  ASSERT_TRUE(Pass());
   EXPECT_THAT(Stored(Recording("held.mp4")), IsEmpty());
+  // That was said before anything of it went.
+  ASSERT_THAT(Said(Statement::kReleased), SizeIs(1));
+  ASSERT_THAT(Said(Statement::kDeleted), SizeIs(2));
+  EXPECT_LE(Said(Statement::kReleased)[0].time(),
+            Said(Statement::kDeleted)[1].time());
 }
 
 TEST_F(RetentionTest, HoldByIncidentHolds) {
@@ -298,6 +303,24 @@ TEST_F(RetentionTest, StatementThatItsReceiptDoesNotProveDeletesNothing) {
   Put(path, statement);
   ASSERT_TRUE(Pass());
   EXPECT_THAT(Stored(), SizeIs(1));
+}
+
+// A backup that was put back into the wrong directory.
+TEST_F(RetentionTest, ReceiptOfAnotherRecordingDeletedThisOne) {
+  Start();
+  house_.Bring(Recording("old.mp4"), footage_);
+  Wait(31 * kDay);
+  house_.Bring(Recording("fresh.mp4"), footage_);
+  Wait(absl::Seconds(5));
+  for (const char* file : {"statement.json", "receipt.tlog-proof"}) {
+    const auto at = [file](absl::string_view recording) {
+      return absl::StrCat(kStoreDirectory, "/cam-1/", recording, "/", file);
+    };
+    Put(at("fresh.mp4"), *ReadFile(house_.disk, at("old.mp4"), 1 << 20));
+  }
+  ASSERT_TRUE(Pass());
+  EXPECT_THAT(Stored(Recording("old.mp4")), IsEmpty());
+  EXPECT_THAT(Stored(Recording("fresh.mp4")), ElementsAre(footage_));
 }
 
 TEST_F(RetentionTest, WhoeverIsBusyWithARecordingKeepsIt) {

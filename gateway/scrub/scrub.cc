@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/status.h"
+#include "evidence/receipt.h"
 #include "evidence/stored_receipt.h"
 #include "evidence/tile.h"
 #include "gateway/custody/log_files.h"
@@ -177,9 +178,7 @@ absl::Duration Scrub::LookAt(const RecordingName& name) {
     if (IsPassing(found.status())) return NotNow(found.status());
     return Found(name, Finding::kUnreadable, found.status().message(), "");
   }
-  const absl::StatusOr<std::optional<DeletedBundle>> deleted =
-      store_.FindDeleted(name);
-  if (deleted.ok() && *deleted) {
+  if (found->empty() && IsDeleted(name)) {
     ++state_.deleted;
     return kBreath;
   }
@@ -315,22 +314,38 @@ absl::StatusOr<std::vector<Stored>> Scrub::ReadBundle() {
     // Deleted in their time.
     ASSIGN_OR_RETURN(const bool has_entries, files.HasEntries());
     if (!has_entries) continue;
-    ASSIGN_OR_RETURN(const Checkpoint checkpoint,
-                     OpenCheckpoint(*note, pinned_));
-    if (state_.bundle * kTileWidth >= checkpoint.size) continue;
-    ASSIGN_OR_RETURN(
-        const std::vector<std::string> entries,
-        files.ReadEntries(state_.bundle,
-                          TileWidthAt(checkpoint.size, state_.bundle)));
+    const absl::StatusOr<Checkpoint> checkpoint =
+        OpenCheckpoint(*note, pinned_);
+    if (!checkpoint.ok()) {
+      LogIsDamaged(checkpoint.status());
+      continue;
+    }
+    if (state_.bundle * kTileWidth >= checkpoint->size) continue;
+    const absl::StatusOr<std::vector<std::string>> entries = files.ReadEntries(
+        state_.bundle, TileWidthAt(checkpoint->size, state_.bundle));
+    if (IsPassing(entries.status())) return entries.status();
     std::vector<Stored> stated;
-    for (const std::string& entry : entries) {
+    ++state_.bundle;
+    if (!entries.ok()) {
+      // It keeps nothing else from being looked for.
+      LogIsDamaged(entries.status());
+      return stated;
+    }
+    for (const std::string& entry : *entries) {
       absl::StatusOr<statement::Read> read = statement::ReadBack(entry);
       if (read.ok() && read->stored) stated.push_back(*std::move(read->stored));
     }
-    ++state_.bundle;
     return stated;
   }
   return absl::OutOfRangeError("the end of the logs");
+}
+
+void Scrub::LogIsDamaged(const absl::Status& why) {
+  ++state_.damaged;
+  Log(Severity::kAlarm, "scrub: a part of the custody log cannot be read",
+      {{"log", state_.log},
+       {"reason", why.message()},
+       {"what_to_do", "audit it: schleuse-verify log"}});
 }
 
 absl::Duration Scrub::LookForStated(const Stored& stored) {
@@ -355,6 +370,18 @@ absl::Duration Scrub::LookForStated(const Stored& stored) {
                                              absl::UTCTimeZone()),
                             ", and nothing of it is there"),
                stored.location);
+}
+
+// Whether the log said so: anybody can lay two files there.
+bool Scrub::IsDeleted(const RecordingName& name) const {
+  const absl::StatusOr<std::optional<DeletedBundle>> deleted =
+      store_.FindDeleted(name);
+  if (!deleted.ok() || !*deleted) return false;
+  const Proof& deletion = (*deleted)->deletion;
+  const absl::StatusOr<statement::Read> read =
+      statement::ReadBack(deletion.statement);
+  return read.ok() && read->deleted == name &&
+         VerifyReceipt(deletion.receipt, deletion.statement, pinned_).ok();
 }
 
 // --- both --------------------------------------------------------------------
@@ -383,8 +410,8 @@ absl::Duration Scrub::Found(const RecordingName& name, Finding finding,
     return ++tries_ < kTriesMost ? kNotNow : kBreath;
   }
   // It may have been deleted since it was looked at.
-  const auto deleted = store_.FindDeleted(name);
-  if (deleted.ok() && *deleted) {
+  const absl::StatusOr<std::vector<Bundle>> found = store_.Find(name);
+  if (found.ok() && found->empty() && IsDeleted(name)) {
     ++state_.deleted;
     return kBreath;
   }

@@ -95,6 +95,8 @@ class Scrub : public std::enable_shared_from_this<Scrub> {
   absl::StatusOr<statement::Read::Stored> ReadProven(const RecordingName& name,
                                                      const Proof& proof) const;
   absl::StatusOr<std::vector<statement::Read::Stored>> ReadBundle();
+  bool IsDeleted(const RecordingName& name) const;
+  void LogIsDamaged(const absl::Status& why);
   void Save();
 
   Disk& disk_;

@@ -202,14 +202,61 @@ TEST_F(ScrubTest, WhatWasDeletedInTimeIsNotMissing) {
   Bring(3);
   const auto found = house_.store().Find(Name(1));
   ASSERT_OK(found);
-  ASSERT_OK(house_.store().Delete(
-      found->front(), {.statement = "{}", .receipt = "deletion\n"}));
+  Proof deletion;
+  house_.custody().Append(
+      statement::Deleted{.name = Name(1),
+                         .transfer_id = TransferId::Make(house_.random),
+                         .device = {},
+                         .place = statement::Deleted::Place::kStore,
+                         .size = 5'000,
+                         .sha256 = {},
+                         .rule = "r",
+                         .legal_basis = {},
+                         .retain_until = {}},
+      CustodyLog::Importance::kMust,
+      [&deletion](const absl::StatusOr<Logged>& logged) {
+        ASSERT_OK(logged.status());
+        deletion = {.statement = logged->statement, .receipt = logged->receipt};
+      });
+  house_.Wait(absl::Seconds(2));
+  ASSERT_OK(house_.store().Delete(found->front(), deletion));
   RunScrub();
   EXPECT_THAT(Said(Statement::kDamaged), IsEmpty());
   const std::vector<Statement> over = Said(Statement::kScrubbed);
   ASSERT_THAT(over, SizeIs(1));
   EXPECT_EQ(over[0].scrubbed().sound(), 2u);
   EXPECT_EQ(over[0].scrubbed().deleted(), 1u);
+}
+
+// Anybody who can delete the footage can lay two files beside its receipt.
+TEST_F(ScrubTest, DeletionThatTheLogNeverSaidCountedAsInTime) {
+  Start();
+  Bring(3);
+  const auto found = house_.store().Find(Name(1));
+  ASSERT_OK(found);
+  ASSERT_OK(house_.store().Delete(
+      found->front(), {.statement = "{}", .receipt = "deletion\n"}));
+  RunScrub();
+  ExpectOneFinding(statement::v1::MISSING, 1, 2);
+}
+
+// A rotten part of the log ended all scrubbing, with one warning.
+TEST_F(ScrubTest, DamagedLogEndedAllScrubbing) {
+  Start();
+  Bring(3);
+  bool flushed = false;
+  house_.custody().Flush([&flushed] { flushed = true; });
+  house_.Wait(absl::Seconds(2));
+  const std::string entries = "/data/custody/2023/tile/entries/000.p";
+  const auto parts = house_.disk.List(entries);
+  ASSERT_OK(parts);
+  for (const std::string& part : *parts) {
+    house_.Damage(JoinPath(entries, part), 0);
+  }
+  RunScrub();
+  EXPECT_EQ(scrub_->state().phase, ScrubState::Phase::kOver);
+  EXPECT_EQ(scrub_->state().sound, 3u);
+  EXPECT_EQ(scrub_->state().damaged, 1u);
 }
 
 TEST_F(ScrubTest, ReadsNoFasterThanItMay) {

@@ -375,7 +375,7 @@ absl::Status Spool::RemoveSetAside(const SetAsideTransfer& transfer) {
         absl::StrCat(records, kAsideSuffix)}) {
     RETURN_IF_ERROR(OkIfNotFound(disk_.Remove(path)));
   }
-  RETURN_IF_ERROR(NameSyncs::Change(name_syncs_, directory_).Sync());
+  RETURN_IF_ERROR(SyncNames());
   if (!mismatched || !transfer.begun) return absl::OkStatus();
   MutexLock lock(mutex_);
   const auto held = held_.find(transfer.begun->principal);
@@ -437,6 +437,10 @@ absl::Status Spool::Remove(const RecordingName& name, const TransferId& id) {
   RETURN_IF_ERROR(OkIfNotFound(disk_.Remove(RecordsPath(id))));
   Failpoint("gateway.records_removed");
   return OkIfNotFound(disk_.Remove(BytesPath(id)));
+}
+
+absl::Status Spool::SyncNames() {
+  return NameSyncs::Change(name_syncs_, directory_).Sync();
 }
 
 absl::Status Spool::SetAside(const RecordingName& name, const TransferId& id) {

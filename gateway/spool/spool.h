@@ -116,6 +116,8 @@ class Spool {
   // bytes without records are always nobody's. The index forgets it even when
   // the removing fails; the next Recover names it again.
   absl::Status Remove(const RecordingName& name, const TransferId& id);
+  // Makes durable what Remove did.
+  absl::Status SyncNames();
   // Sets a transfer aside whose files cannot be trusted: they are renamed with
   // `.aside` behind, for a person, and the recording has no open transfer.
   // The index forgets it even when the renaming fails.

@@ -585,14 +585,22 @@ absl::StatusOr<StorePage> FileStore::List(const std::string& after) const {
     const std::string directory = JoinPath(root_, *camera);
     ASSIGN_OR_RETURN(const bool is_camera, IsDirectory(directory));
     if (!is_camera) continue;  // the marker
-    ASSIGN_OR_RETURN(const std::vector<std::string> recordings,
-                     ListIds(directory));
-    auto recording = recordings.begin();
-    if (*camera == begin.first) {
-      recording =
-          std::upper_bound(recordings.begin(), recordings.end(), begin.second);
+    const absl::StatusOr<std::vector<std::string>> recordings =
+        ListIds(directory);
+    if (absl::IsUnavailable(recordings.status())) return recordings.status();
+    if (!recordings.ok()) {
+      // It keeps none of those behind it from being looked at.
+      Log(Severity::kAlarm, "a camera's recordings cannot be listed",
+          {{"directory", directory},
+           {"reason", recordings.status().message()}});
+      continue;
     }
-    for (; recording != recordings.end(); ++recording) {
+    auto recording = recordings->begin();
+    if (*camera == begin.first) {
+      recording = std::upper_bound(recordings->begin(), recordings->end(),
+                                   begin.second);
+    }
+    for (; recording != recordings->end(); ++recording) {
       if (page.names.size() == kPageNames) {
         page.next = Behind(page.names.back());
         return page;

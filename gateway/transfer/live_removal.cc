@@ -75,7 +75,9 @@ absl::Status LiveRecording::ForgetSpooled(const TransferId& id) {
   partial_ = nullptr;
   state_.reset();
   failures_ = 0;
-  return house_->spool.Remove(name_, id);
+  RETURN_IF_ERROR(house_->spool.Remove(name_, id));
+  // What is said to be deleted does not come back with a power cut.
+  return house_->spool.SyncNames();
 }
 
 // nullopt: there is nothing, or somebody is busy with it.
@@ -172,7 +174,10 @@ void LiveRecording::StateRemoval(
 // What stays goes on.
 void LiveRecording::EndRemoval() {
   removing_ = false;
-  if (committing_ && !committing_->running && !retry_set_) RetryLater();
+  const bool waits = (committing_ && !committing_->running) || leftover_ ||
+                     lays_stated_ ||
+                     (partial_ != nullptr && partial_->finished() && !finish_);
+  if (waits) RetryLater();
 }
 
 }  // namespace schleuse
