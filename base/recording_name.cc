@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "base/limits.h"
 
 namespace schleuse {
@@ -25,6 +27,16 @@ absl::Status BadId(absl::string_view what) {
 bool IsId(absl::string_view text) {
   return !text.empty() && text.size() <= limits::kIdBytesMax &&
          IsIdStart(text[0]) && std::all_of(text.begin(), text.end(), IsIdPart);
+}
+
+bool IsIdPattern(absl::string_view text) {
+  const bool any_rest = absl::ConsumeSuffix(&text, "*");
+  return IsId(text) || (any_rest && text.empty());
+}
+
+bool FitsIdPattern(absl::string_view pattern, absl::string_view id) {
+  return absl::ConsumeSuffix(&pattern, "*") ? absl::StartsWith(id, pattern)
+                                            : id == pattern;
 }
 
 absl::StatusOr<RecordingName> RecordingName::Parse(

@@ -17,6 +17,12 @@ namespace schleuse {
 // True for [A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}.
 bool IsId(absl::string_view text);
 
+// Ids in a setting: one id, or the beginning of one, also an empty one, with a
+// "*" behind it that stands for any rest.
+bool IsIdPattern(absl::string_view text);
+// `pattern` is one.
+bool FitsIdPattern(absl::string_view pattern, absl::string_view id);
+
 // A recording is named everywhere by its camera and an id of the camera's own.
 class RecordingName {
  public:

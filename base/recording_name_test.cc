@@ -137,5 +137,18 @@ TEST(TransferIdTest, RefusesAllButThirtyTwoLowercaseHexDigits) {
   }
 }
 
+TEST(IdPatternTest, StandsForOneIdOrForAnyRest) {
+  for (const char* pattern : {"*", "cam-*", "cam-1"}) {
+    EXPECT_TRUE(IsIdPattern(pattern)) << pattern;
+    EXPECT_TRUE(FitsIdPattern(pattern, "cam-1")) << pattern;
+  }
+  for (const char* other : {"cam-10", "am-1", "", "cam-11*"}) {
+    EXPECT_FALSE(FitsIdPattern(other, "cam-1")) << other;
+  }
+  for (const char* none : {"", "**", "a*b", ".*", "a b", "cam-**"}) {
+    EXPECT_FALSE(IsIdPattern(none)) << none;
+  }
+}
+
 }  // namespace
 }  // namespace schleuse

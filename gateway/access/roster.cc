@@ -6,10 +6,8 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "base/limits.h"
 #include "base/recording_name.h"
 #include "base/status.h"
@@ -175,15 +173,12 @@ class Roster::Reader {
     return pattern;
   }
 
-  CameraPattern ReadCamera(const std::string& field, absl::string_view text) {
-    CameraPattern pattern;
-    pattern.prefix = absl::ConsumeSuffix(&text, "*");
-    pattern.text = std::string(text);
-    if (!IsId(text) && !(pattern.prefix && text.empty())) {
+  std::string ReadCamera(const std::string& field, const std::string& text) {
+    if (!IsIdPattern(text)) {
       settings_.Mistake(
           field, "must be a camera id, or the beginning of one and \"*\"");
     }
-    return pattern;
+    return text;
   }
 
   const Disk& disk_;
@@ -227,8 +222,8 @@ Decision Roster::MayBring(const Principal& who,
         grant.devices.begin(), grant.devices.end(),
         [&who](const DevicePattern& pattern) { return Matches(pattern, who); });
     const bool camera = std::any_of(grant.cameras.begin(), grant.cameras.end(),
-                                    [camera_id](const CameraPattern& pattern) {
-                                      return Matches(pattern, camera_id);
+                                    [camera_id](const std::string& pattern) {
+                                      return FitsIdPattern(pattern, camera_id);
                                     });
     if (device && camera) return Decision::Permit(grant.name);
   }
@@ -243,12 +238,6 @@ bool Roster::Matches(const DevicePattern& pattern, const Principal& who) {
                     [](const std::string& wanted, absl::string_view is) {
                       return wanted == "*" || wanted == is;
                     });
-}
-
-bool Roster::Matches(const CameraPattern& pattern,
-                     absl::string_view camera_id) {
-  return pattern.prefix ? absl::StartsWith(camera_id, pattern.text)
-                        : camera_id == pattern.text;
 }
 
 }  // namespace schleuse

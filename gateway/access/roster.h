@@ -42,22 +42,15 @@ class Roster {
   struct DevicePattern {
     std::vector<std::string> segments;
   };
-  // "cam-*": what comes before the "*", if there is one.
-  struct CameraPattern {
-    std::string text;
-    bool prefix = false;
-  };
   struct Grant {
     std::string name;
     std::vector<DevicePattern> devices;
-    std::vector<CameraPattern> cameras;
+    std::vector<std::string> cameras;  // IsIdPattern
   };
   class Reader;
 
   Roster() = default;
   static bool Matches(const DevicePattern& pattern, const Principal& who);
-  static bool Matches(const CameraPattern& pattern,
-                      absl::string_view camera_id);
 
   std::string trust_domain_;
   std::map<Role, std::vector<Certificate>> issuers_;

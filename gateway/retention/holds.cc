@@ -4,9 +4,7 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "base/limits.h"
 #include "base/status.h"
 #include "proto/config.pb.h"
@@ -20,16 +18,11 @@ constexpr int kHoldsMost = 1'000;
 constexpr int kIdsMost = 200;
 constexpr size_t kTextMost = 1'000;
 
-bool Fits(absl::string_view pattern, absl::string_view id) {
-  return absl::ConsumeSuffix(&pattern, "*") ? absl::StartsWith(id, pattern)
-                                            : id == pattern;
-}
-
 // Whether `id` is among those asked for, or none are.
 bool IsOneOf(const std::vector<std::string>& patterns, absl::string_view id) {
   return patterns.empty() || std::any_of(patterns.begin(), patterns.end(),
                                          [id](const std::string& pattern) {
-                                           return Fits(pattern, id);
+                                           return FitsIdPattern(pattern, id);
                                          });
 }
 
@@ -100,9 +93,7 @@ class Holds::Reader {
 
   void CheckIds(const std::string& field, const Ids& ids) {
     for (int j = 0; j < ids.size(); ++j) {
-      absl::string_view id = ids[j];
-      const bool any_rest = absl::ConsumeSuffix(&id, "*");
-      if (IsId(id) || (any_rest && id.empty())) continue;
+      if (IsIdPattern(ids[j])) continue;
       settings_.Mistake(absl::StrCat(field, "[", j, "]"),
                         "must be an id, or the beginning of one and \"*\"");
     }
