@@ -51,9 +51,9 @@ std::string Spool::RecordsPath(const TransferId& id) const {
   return JoinPath(directory_, absl::StrCat(id.ToString(), kRecordsSuffix));
 }
 
-absl::Status Spool::ReadJournal(const TransferId& id,
+absl::Status Spool::ReadJournal(absl::string_view records,
                                 journal::Summary& summary) const {
-  return RecordFile::Visit(disk_, RecordsPath(id),
+  return RecordFile::Visit(disk_, records,
                            [&summary](absl::string_view payload, uint64_t) {
                              return summary.Add(journal::Decode(payload));
                            });
@@ -92,7 +92,7 @@ absl::StatusOr<std::vector<Unstored>> Spool::Recover() {
 absl::Status Spool::RecoverTransfer(const TransferId& id, bool has_bytes,
                                     std::vector<Unstored>& unstored) {
   journal::Summary summary;
-  const absl::Status read = ReadJournal(id, summary);
+  const absl::Status read = ReadJournal(RecordsPath(id), summary);
   if (absl::IsFailedPrecondition(read)) {
     return Annotate(read,
                     "a journal that this program must not touch; start the "
@@ -173,7 +173,7 @@ absl::Status Spool::RecoverUnreadable(const TransferId& id,
 absl::StatusOr<bool> Spool::WinsOver(const TransferId& other,
                                      const journal::Summary& summary) const {
   journal::Summary others;
-  const absl::Status read = ReadJournal(other, others);
+  const absl::Status read = ReadJournal(RecordsPath(other), others);
   if (PassesByItself(read)) {
     return Annotate(read, "recovering ", RecordsPath(other));
   }
@@ -266,7 +266,7 @@ bool Spool::HasFilesOf(const TransferId& id) const {
 absl::StatusOr<std::optional<Unstored>> Spool::ReadFinished(
     const TransferId& id) const {
   journal::Summary summary;
-  RETURN_IF_ERROR(ReadJournal(id, summary));
+  RETURN_IF_ERROR(ReadJournal(RecordsPath(id), summary));
   if (!summary.finished || summary.mismatched) return std::nullopt;
   const absl::Status bytes = disk_.Stat(BytesPath(id)).status();
   RETURN_IF_ERROR(OkIfNotFound(bytes));
@@ -292,7 +292,7 @@ std::vector<std::pair<RecordingName, TransferId>> Spool::OpenTransfers() const {
 
 absl::StatusOr<Spooled> Spool::Look(const TransferId& id) const {
   journal::Summary summary;
-  RETURN_IF_ERROR(ReadJournal(id, summary));
+  RETURN_IF_ERROR(ReadJournal(RecordsPath(id), summary));
   if (!summary.begun) {
     return absl::DataLossError(
         absl::StrCat("transfer ", id.ToString(), ": its journal has no begin"));
@@ -338,10 +338,7 @@ absl::StatusOr<std::optional<SetAsideTransfer>> Spool::ReadSetAside(
   const std::string suffix(aside ? kAsideSuffix : "");
   const std::string records = absl::StrCat(RecordsPath(id), suffix);
   journal::Summary summary;
-  const absl::Status read = RecordFile::Visit(
-      disk_, records, [&summary](absl::string_view payload, uint64_t) {
-        return summary.Add(journal::Decode(payload));
-      });
+  const absl::Status read = ReadJournal(records, summary);
   if (PassesByItself(read)) return read;
   if (!aside) {
     if (!read.ok() || !summary.begun || !summary.mismatched) {

@@ -142,7 +142,7 @@ class Spool {
     int mismatches = 0;
   };
   std::string RecordsPath(const TransferId& id) const;
-  absl::Status ReadJournal(const TransferId& id,
+  absl::Status ReadJournal(absl::string_view records,
                            journal::Summary& summary) const;
 
   // Steps of Recover. Their errors stop it.

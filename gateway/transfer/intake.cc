@@ -35,6 +35,17 @@ void IntakeInside::Say(Severity severity, absl::string_view event,
       {{"event", event}, {"lines", *left_out}});
 }
 
+namespace {
+
+// The live recording of that name, made if there is none; one holder more.
+std::shared_ptr<LiveRecording> JoinLive(
+    const std::shared_ptr<IntakeInside>& house, const RecordingName& name) {
+  return house->registry.Join(
+      name, [&] { return std::make_shared<LiveRecording>(name, house); });
+}
+
+}  // namespace
+
 void StartLeftovers(const std::shared_ptr<IntakeInside>& house) {
   while (!house->draining) {
     std::optional<Unstored> next;
@@ -48,11 +59,7 @@ void StartLeftovers(const std::shared_ptr<IntakeInside>& house) {
       next = std::move(house->leftovers.front());
       house->leftovers.pop_front();
     }
-    house->registry
-        .Join(
-            next->name,
-            [&] { return std::make_shared<LiveRecording>(next->name, house); })
-        ->StoreLeftover(*next);
+    JoinLive(house, next->name)->StoreLeftover(*next);
   }
 }
 
@@ -156,9 +163,7 @@ void Stream::OnBegin(Begin begin) {
          .retry_after = house.options.pause});
   }
   inside_->counted.emplace(*std::move(counted));
-  inside_->live = house.registry.Join(begin.name, [&] {
-    return std::make_shared<LiveRecording>(begin.name, inside_->house);
-  });
+  inside_->live = JoinLive(inside_->house, begin.name);
   inside_->live->Attach(shared_from_this(), std::move(begin));
 }
 
@@ -241,10 +246,7 @@ absl::Status Intake::Recover() {
   if (CustodyLog* const custody = inside_->options.custody) {
     // Stated, and perhaps not told or laid beside the bytes.
     for (const RecordingName& name : custody->Unlaid()) {
-      inside_->registry
-          .Join(name,
-                [&] { return std::make_shared<LiveRecording>(name, inside_); })
-          ->LayStated();
+      JoinLive(inside_, name)->LayStated();
     }
   }
   return absl::OkStatus();
@@ -269,10 +271,7 @@ bool Intake::IsBusy(const RecordingName& name) const {
 
 void Intake::GiveUpSpooled(const RecordingName& name, DecideSpooled decide,
                            Removed done) {
-  inside_->registry
-      .Join(name,
-            [&] { return std::make_shared<LiveRecording>(name, inside_); })
-      ->GiveUpSpooled(std::move(decide), std::move(done));
+  JoinLive(inside_, name)->GiveUpSpooled(std::move(decide), std::move(done));
 }
 
 void Intake::DeleteStored(const RecordingName& name, DecideStored decide,
@@ -281,10 +280,7 @@ void Intake::DeleteStored(const RecordingName& name, DecideStored decide,
     return done(absl::UnimplementedError(
         "there is no log to state it in, or the store deletes by itself"));
   }
-  inside_->registry
-      .Join(name,
-            [&] { return std::make_shared<LiveRecording>(name, inside_); })
-      ->DeleteStored(std::move(decide), std::move(done));
+  JoinLive(inside_, name)->DeleteStored(std::move(decide), std::move(done));
 }
 
 std::shared_ptr<Stream> Intake::Connect(const Principal& principal,
@@ -302,10 +298,7 @@ void Intake::Look(const Principal& principal, const RecordingName& name,
     return done(
         absl::PermissionDeniedError("the roster does not grant this camera"));
   }
-  inside_->registry
-      .Join(name,
-            [&] { return std::make_shared<LiveRecording>(name, inside_); })
-      ->Look(std::move(done));
+  JoinLive(inside_, name)->Look(std::move(done));
 }
 
 void Intake::FindReceipt(
@@ -320,10 +313,7 @@ void Intake::FindReceipt(
   if (inside_->options.custody == nullptr) {
     return done(absl::UnimplementedError("this gateway gives no receipts"));
   }
-  inside_->registry
-      .Join(name,
-            [&] { return std::make_shared<LiveRecording>(name, inside_); })
-      ->FindReceipt(std::move(done));
+  JoinLive(inside_, name)->FindReceipt(std::move(done));
 }
 
 void Intake::Watch(const Principal& principal,

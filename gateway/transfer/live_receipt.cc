@@ -214,21 +214,21 @@ void LiveRecording::LayStated() {
 
 void LiveRecording::LayStatedNow() {
   lays_stated_ = false;
+  const auto later = [this] {
+    lays_stated_ = true;
+    RetryLater();
+  };
   const absl::Status loaded = EnsureLoaded();
   // What the spool has of it goes on by itself.
   if (committing_ || stating_ || partial_ != nullptr) return;
-  if (!loaded.ok()) {
-    lays_stated_ = true;
-    return RetryLater();
-  }
+  if (!loaded.ok()) return later();
   const absl::StatusOr<std::optional<Logged>> found =
       house_->options.custody->FindStored(name_);
   if (!found.ok()) {
     house_->Say(Severity::kAlarm, "a receipt is not laid into its bundle yet",
                 {{"recording", name_.ToString()},
                  {"reason", found.status().message()}});
-    lays_stated_ = true;
-    return RetryLater();
+    return later();
   }
   const std::optional<Logged>& logged = *found;
   if (!logged) return;
@@ -250,10 +250,7 @@ void LiveRecording::LayStatedNow() {
   if (!read.ok() || !read->stored) return;
   const absl::StatusOr<std::optional<Bundle>> stated =
       FindAt(read->stored->location);
-  if (!stated.ok()) {
-    lays_stated_ = true;
-    return RetryLater();
-  }
+  if (!stated.ok()) return later();
   if (!*stated) {
     house_->Say(Severity::kAlarm,
                 "stated as stored, but the store does not have it there",
