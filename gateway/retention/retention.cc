@@ -124,7 +124,7 @@ void Retention::Pass(absl::AnyInvocable<void(bool)> done) {
   run->done = std::move(done);
   run->open = spool_.OpenTransfers();
   run->set_aside = *std::move(set_aside);
-  run->lists_store = options_.rules && log_ != nullptr && store_.deletes();
+  run->lists_store = options_.rules && store_.deletes();
   StepSoon(run);
 }
 
@@ -164,15 +164,6 @@ bool Retention::StepQuarantine(const std::shared_ptr<Run>& run) {
     return true;
   }
   Removed heed = Heed(run, transfer.id.ToString());
-  if (log_ == nullptr) {
-    const absl::Status removed = spool_.RemoveSetAside(transfer);
-    if (removed.ok()) {
-      heed(true);
-    } else {
-      heed(removed);
-    }
-    return true;
-  }
   log_->Append(*std::move(event), CustodyLog::Importance::kMust,
                [self = shared_from_this(), transfer, heed = std::move(heed)](
                    const absl::StatusOr<Logged>& logged) mutable {
@@ -206,7 +197,6 @@ bool Retention::StepStore(const std::shared_ptr<Run>& run) {
   run->stored.assign(page->names.rbegin(), page->names.rend());
   run->next_page = std::move(page->next);
   run->lists_store = !run->next_page.empty();
-  if (run->stored.empty()) return false;
   StepSoon(run);
   return true;
 }
@@ -477,10 +467,6 @@ void Retention::StateHolds(const Holds& holds) {
     telling->left = events.size();
   }
   for (statement::Event& event : events) {
-    if (log_ == nullptr) {
-      Told(*telling, absl::OkStatus());
-      continue;
-    }
     log_->Append(
         std::move(event), CustodyLog::Importance::kMust,
         [self = shared_from_this(),

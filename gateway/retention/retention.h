@@ -34,7 +34,7 @@ namespace schleuse {
 
 struct RetentionOptions {
   // Absent: nothing is deleted for its age, and only what nobody goes on with
-  // is given up.
+  // is given up. Rules and holds need a log, in which that is stated.
   std::optional<RetentionRules> rules = {};
   std::string holds_file = {};  // absolute; empty: nothing is held
   // Of the small file that remembers; absolute. Empty: nothing is remembered,
